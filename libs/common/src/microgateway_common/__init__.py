@@ -1,0 +1,1 @@
+"""Contracts shared by every service: resources, IR, wire format, bus, problems, logging."""

@@ -1,0 +1,1 @@
+"""Manifests to engine configuration: documents, store, resolve, compile; pure functions."""

@@ -1,0 +1,1 @@
+"""CNI plugin: redirects a pod's inbound TCP to the engine."""

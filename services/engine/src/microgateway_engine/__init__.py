@@ -1,0 +1,1 @@
+"""The data plane: a uvloop proxy that inspects every request."""

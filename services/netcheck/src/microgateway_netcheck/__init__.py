@@ -1,0 +1,1 @@
+"""Network validator: proves the redirect of inbound traffic before the application starts."""

@@ -1,0 +1,1 @@
+"""Watches resources and pods, compiles engine configurations and publishes them through Redis."""
