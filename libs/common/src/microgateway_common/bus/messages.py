@@ -1,0 +1,78 @@
+"""What reconciler and engines say to each other besides bundles. JSON, so that redis-cli shows it."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from microgateway_common.names import Digest, GatewayKey, Generation, PodKey
+
+
+class Assigned(Struct, frozen=True, tag="assigned"):
+    """The pod's engine serves this gateway."""
+
+    gateway: GatewayKey
+
+
+class Unassigned(Struct, frozen=True, tag="unassigned"):
+    """No gateway selects the pod; its engine refuses all connections."""
+
+    reason: str
+
+
+Assignment = Assigned | Unassigned
+
+
+class Applied(Struct, frozen=True, tag="applied"):
+    """The engine serves this configuration."""
+
+    generation: Generation
+    digest: Digest
+
+
+class Rejected(Struct, frozen=True, tag="rejected"):
+    """The engine refused a bundle and stays on what it serves.
+
+    kind: bounded (WireErrorKind or `not_applicable`); message: for people.
+    """
+
+    kind: str
+    message: str
+
+
+class NoConfiguration(Struct, frozen=True, tag="none"):
+    """The engine serves nothing yet and refuses connections."""
+
+
+class NothingRejected(Struct, frozen=True, tag="nothing"):
+    """The last bundle that came was applied."""
+
+
+class Acknowledgement(Struct, frozen=True):
+    """What an engine serves and thinks of the last bundle it saw.
+
+    instance: differs with every start of the engine. sent_at: seconds since the epoch.
+    """
+
+    pod: PodKey
+    instance: str
+    engine_version: str
+    assignment: Assignment
+    serving: Applied | NoConfiguration
+    rejected: Rejected | NothingRejected
+    sent_at: float
+
+
+encode = msgspec.json.Encoder(order="deterministic").encode
+_assignment: msgspec.json.Decoder[Assigned | Unassigned] = msgspec.json.Decoder(Assigned | Unassigned)
+_acknowledgement = msgspec.json.Decoder(Acknowledgement)
+
+
+def decode_assignment(data: bytes) -> Assignment:
+    """Raises msgspec.MsgspecError."""
+    return _assignment.decode(data)
+
+
+def decode_acknowledgement(data: bytes) -> Acknowledgement:
+    """Raises msgspec.MsgspecError."""
+    return _acknowledgement.decode(data)
