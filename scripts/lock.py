@@ -68,7 +68,8 @@ def main() -> None:
     print(f"locked {dev.relative_to(ROOT)}")
     for name in projects:
         output = REQUIREMENTS / f"{name.removeprefix('microgateway-')}.txt"
-        wanted = third_party(projects, name, frozenset())
+        own_extras: dict[str, object] = projects[name].get("optional-dependencies", {})  # type: ignore[assignment]
+        wanted = third_party(projects, name, frozenset(own_extras))
         if wanted:
             compile_locked(wanted, output, dev, upgrade=False)
         else:

@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages named on the command line that are missing. As root through apt;
-# otherwise it says which are missing and what to run. Exit 0 when all are there.
+# otherwise it says which are missing and what to run. Exit 0 when all are there, and with --or-skip
+# also when they are not: what needs them is then skipped.
 set -euo pipefail
+
+absent=1
+if [ "${1:-}" = --or-skip ]; then
+    absent=0
+    shift
+fi
 
 missing=()
 for package in "$@"; do
@@ -12,7 +19,7 @@ done
 if [ "$(id -u)" -ne 0 ]; then
     echo "these Debian packages are needed: ${missing[*]}" >&2
     echo "run: sudo apt-get install ${missing[*]}" >&2
-    exit 1
+    exit $absent
 fi
 
 echo "installing Debian packages: ${missing[*]}"
