@@ -4,6 +4,7 @@ GatewayConfig      one SidecarGateway: its applications, and the content policie
 Application        one port of the pod: downstream and upstream settings, routes, telemetry
 Route              a path prefix and what happens to requests below it
 ContentSecurity    parser, limits, deny rules and header rewrites as one policy
+ServerTls, ClientTls    TLS on either side; the secrets themselves are in GatewayConfig.secrets
 StringMatch, RequestConditions    how rules pick strings and requests
 Origin             which resource a part came from, for logs and explanations
 

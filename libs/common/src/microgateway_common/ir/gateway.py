@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 from msgspec import Struct
 
 from microgateway_common.names import GatewayKey
@@ -12,6 +15,7 @@ from .limits import Limits
 from .origin import Origin
 from .parser import Parser
 from .telemetry import Telemetry
+from .tls import Cleartext, ClientTls, ServerTls, Xfcc
 
 
 class AutoProtocol(Struct, frozen=True, tag="auto"):
@@ -76,6 +80,8 @@ class Downstream(Struct, frozen=True):
     merge_slashes: bool
     headers_length: int
     timeouts: DownstreamTimeouts
+    tls: Cleartext | ServerTls = Cleartext()
+    xfcc: Xfcc = Xfcc.SANITIZE
 
 
 class UpstreamTimeouts(Struct, frozen=True):
@@ -88,6 +94,7 @@ class UpstreamTimeouts(Struct, frozen=True):
 class Upstream(Struct, frozen=True):
     protocol: Protocol
     timeouts: UpstreamTimeouts
+    tls: Cleartext | ClientTls = Cleartext()
 
 
 class ContentSecurity(Struct, frozen=True):
@@ -126,7 +133,23 @@ class Application(Struct, frozen=True):
 
 
 class GatewayConfig(Struct, frozen=True):
+    """secrets: certificates, keys and revocation lists in PEM, each by the name that other parts use for
+    it. No representation shows them; whoever writes a configuration out takes it `without_secrets`."""
+
     gateway: GatewayKey
     origin: Origin
     content_securities: dict[str, ContentSecurity]
     applications: tuple[Application, ...]
+    secrets: dict[str, bytes] = {}
+
+    def without_secrets(self) -> GatewayConfig:
+        """The same with an empty value for each secret."""
+        return msgspec.structs.replace(self, secrets=dict.fromkeys(self.secrets, b""))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        shown = msgspec.structs.asdict(self) | {"secrets": tuple(self.secrets)}
+        return list(shown.items())

@@ -11,9 +11,12 @@ from .origin import Origin
 
 
 class BodyFormat(StrEnum):
+    """What parsers read. XML has no setting in the CRD: its media types are fixed."""
+
     FORM = "form"
     JSON = "json"
     MULTIPART = "multipart"
+    XML = "xml"
 
 
 class ParseAs(Struct, frozen=True, tag="parse"):
