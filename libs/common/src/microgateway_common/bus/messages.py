@@ -1,11 +1,15 @@
-"""What reconciler and engines say to each other besides bundles. JSON, so that redis-cli shows it."""
+"""What reconciler and engines say to each other besides bundles. JSON, so that redis-cli shows it.
+
+An assignment goes over the bus as part of a signed statement (`microgateway_common.wire`).
+"""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec import Struct
 
-from microgateway_common.names import Digest, GatewayKey, Generation, PodKey
+from microgateway_common.decoding import decode
+from microgateway_common.names import UNKNOWN_UID, Digest, GatewayKey, Generation, PodKey, PodUid
 
 
 class Assigned(Struct, frozen=True, tag="assigned"):
@@ -51,7 +55,8 @@ class NothingRejected(Struct, frozen=True, tag="nothing"):
 class Acknowledgement(Struct, frozen=True):
     """What an engine serves and thinks of the last bundle it saw.
 
-    instance: differs with every start of the engine. sent_at: seconds since the epoch.
+    instance: differs with every start of the engine. sent_at: seconds since the epoch. uid: of the pod, as
+    far as the engine knows it.
     """
 
     pod: PodKey
@@ -61,18 +66,13 @@ class Acknowledgement(Struct, frozen=True):
     serving: Applied | NoConfiguration
     rejected: Rejected | NothingRejected
     sent_at: float
+    uid: PodUid = UNKNOWN_UID
 
 
 encode = msgspec.json.Encoder(order="deterministic").encode
-_assignment: msgspec.json.Decoder[Assigned | Unassigned] = msgspec.json.Decoder(Assigned | Unassigned)
 _acknowledgement = msgspec.json.Decoder(Acknowledgement)
-
-
-def decode_assignment(data: bytes) -> Assignment:
-    """Raises msgspec.MsgspecError."""
-    return _assignment.decode(data)
 
 
 def decode_acknowledgement(data: bytes) -> Acknowledgement:
     """Raises msgspec.MsgspecError."""
-    return _acknowledgement.decode(data)
+    return decode(_acknowledgement, data)

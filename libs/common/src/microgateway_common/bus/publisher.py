@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from microgateway_common.names import GatewayKey, Generation, PodKey, Term
 from microgateway_common.problems import Problem
@@ -13,7 +14,7 @@ from microgateway_common.status import GatewayStatus
 
 from . import keys
 from .connection import raw
-from .messages import Assignment, encode
+from .messages import encode
 
 # A term is a time as well, so that it keeps growing when Redis lost its memory.
 _CLAIM = """
@@ -24,16 +25,16 @@ redis.call('SET', KEYS[1], string.format('%.0f', term))
 return term
 """
 
-# Shared by the scripts below: refuse an older leader; a newer one, or one whose term Redis forgot, is noted.
-_FENCE = """
-local stored = tonumber(redis.call('GET', KEYS[1]) or '0')
+# Shared by scripts that write: refuse an older leader; a newer one, or one whose term Redis forgot, is noted.
+FENCE = """
+local stored = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
 local term = tonumber(ARGV[1])
 if term < stored then return {'fenced', stored} end
 if term > stored then redis.call('SET', KEYS[1], ARGV[1]) end
 """
 
 _PUBLISH = (
-    _FENCE
+    FENCE
     + """
 local generation = tonumber(redis.call('HGET', KEYS[2], 'generation') or '0')
 if tonumber(ARGV[2]) <= generation then return {'stale', generation} end
@@ -43,10 +44,12 @@ return {'written', generation}
 """
 )
 
+# pcall: somebody else may have put a value of another type there, which SET replaces.
 _PUT = (
-    _FENCE
+    FENCE
     + """
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then
+local held = redis.pcall('GET', KEYS[2])
+if held ~= ARGV[2] then
   redis.call('SET', KEYS[2], ARGV[2])
   redis.call('PUBLISH', KEYS[2], ARGV[2])
 end
@@ -55,7 +58,7 @@ return {'written', 0}
 )
 
 _REMOVE = (
-    _FENCE
+    FENCE
     + """
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 return {'written', 0}
@@ -79,7 +82,18 @@ class Stale(Struct, frozen=True):
     stored: Generation
 
 
+class StoredBundle(Struct, frozen=True):
+    """What Redis holds under a gateway's key. generation: the number that the next must exceed, as it is
+    stored; data: wire bytes. Others than this process may have written either."""
+
+    generation: bytes
+    data: bytes
+
+
 Outcome = Written | Fenced
+
+#: Keys in one MGET.
+_AT_ONCE = 500
 
 
 class Publisher:
@@ -107,10 +121,11 @@ class Publisher:
         )
         if reply[0] == b"stale":
             return Stale(Generation(int(reply[1])))
-        return _outcome(reply)
+        return outcome_of(reply)
 
-    async def assign(self, pod: PodKey, assignment: Assignment) -> Outcome:
-        return await self._write(keys.assignment(pod), encode(assignment))
+    async def assign(self, pod: PodKey, data: bytes) -> Outcome:
+        """Store the bytes of an assignment and tell the pod's engine, unless that is what Redis holds."""
+        return await self._write(keys.assignment(pod), data)
 
     async def status(self, status: GatewayStatus) -> Outcome:
         return await self._write(keys.status(status.gateway), encode(status))
@@ -120,16 +135,27 @@ class Publisher:
 
     async def remove(self, names: Iterable[str]) -> Outcome:
         """Delete keys; engines learn of it through their assignment."""
-        return _outcome(await self._remove(keys=[keys.TERM, *names], args=[self.term]))
+        return outcome_of(await self._remove(keys=[keys.TERM, *names], args=[self.term]))
 
-    async def stored_generation(self, gateway: GatewayKey) -> Generation:
-        """0 when Redis holds no bundle of the gateway."""
-        stored = await self._redis.hget(keys.bundle(gateway), "generation")
-        return Generation(int(stored or 0))
+    async def stored_bundle(self, gateway: GatewayKey) -> StoredBundle | None:
+        """None when Redis has none."""
+        try:
+            generation, data = await self._redis.hmget(keys.bundle(gateway), "generation", "data")
+        except ResponseError:  # no hash: nothing of ours
+            return StoredBundle(b"", b"")
+        if generation is None and data is None:
+            return None
+        return StoredBundle(raw(generation or b""), raw(data or b""))
 
-    async def stored_bundle(self, gateway: GatewayKey) -> bytes | None:
-        data = await self._redis.hget(keys.bundle(gateway), "data")
-        return None if data is None else raw(data)
+    async def stored_assignments(self, pods: Iterable[PodKey]) -> dict[PodKey, bytes]:
+        """Of those that Redis has one of."""
+        wanted = list(pods)
+        found: dict[PodKey, bytes] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            values = await self._redis.mget([keys.assignment(pod) for pod in part])
+            found |= {pod: raw(data) for pod, data in zip(part, values, strict=True) if data is not None}
+        return found
 
     async def stored_keys(self) -> set[str]:
         """Keys of bundles, assignments and statuses that Redis holds."""
@@ -140,10 +166,11 @@ class Publisher:
         return found
 
     async def _write(self, key: str, value: bytes) -> Outcome:
-        return _outcome(await self._put(keys=[keys.TERM, key], args=[self.term, value]))
+        return outcome_of(await self._put(keys=[keys.TERM, key], args=[self.term, value]))
 
 
-def _outcome(reply: list[bytes | int]) -> Outcome:
+def outcome_of(reply: list[bytes | int]) -> Outcome:
+    """What a script that begins with FENCE answers."""
     if reply[0] == b"fenced":
         return Fenced(Term(int(reply[1])))
     return Written()

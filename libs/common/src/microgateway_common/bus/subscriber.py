@@ -10,15 +10,14 @@ import asyncio
 import time
 from typing import Protocol
 
-import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from microgateway_common.names import GatewayKey, PodKey, split_key
 
 from . import keys
-from .connection import UNAVAILABLE, backoff, raw
-from .messages import Acknowledgement, Assigned, Assignment, decode_assignment, encode
+from .connection import UNAVAILABLE, backoff, heed_cancellation, raw, together
+from .messages import Acknowledgement, encode
 
 #: Seconds between re-reads of the snapshots: a second net below publish and subscribe.
 ANTI_ENTROPY = 30.0
@@ -37,11 +36,9 @@ class Listener(Protocol):
     def disconnected(self, reason: str) -> None:
         """Redis is away; the configuration stays as it is."""
 
-    def assigned(self, assignment: Assignment) -> None:
-        """The pod's assignment, new or repeated."""
-
-    def assignment_unreadable(self, reason: str) -> None:
-        """What Redis holds as the assignment is none; the one before stays."""
+    def assigned(self, data: bytes) -> GatewayKey | None:
+        """Bytes of the pod's assignment, new, old or repeated. Returns the gateway whose bundles are wanted
+        from now on."""
 
     def offered(self, gateway: GatewayKey, data: bytes) -> None:
         """Wire bytes of the gateway, new, old or repeated."""
@@ -66,12 +63,9 @@ class Subscriber:
         """Sessions with Redis, one after the other, forever."""
         while True:
             try:
-                async with asyncio.TaskGroup() as session:
-                    session.create_task(self._listen())
-                    session.create_task(self._acknowledge())
-            except* UNAVAILABLE as failures:
-                first = failures.exceptions[0]
-                self._listener.disconnected(f"{type(first).__name__}: {first}")
+                await together(self._listen(), self._acknowledge())
+            except UNAVAILABLE as failure:
+                self._listener.disconnected(f"{type(failure).__name__}: {failure}")
             await asyncio.sleep(next(self._pauses))
 
     def acknowledge(self) -> None:
@@ -82,10 +76,9 @@ class Subscriber:
         async with self._redis.pubsub() as pubsub:
             self._gateway = None
             await pubsub.subscribe(self._assignment_channel)
-            self._pauses = backoff()
-            self._listener.connected()
             checked = time.monotonic()
             while True:
+                heed_cancellation()
                 message = await pubsub.get_message(timeout=ANTI_ENTROPY)
                 if message is not None:
                     await self._receive(pubsub, message["type"], message["channel"].decode(), message["data"])
@@ -95,8 +88,17 @@ class Subscriber:
 
     async def _receive(self, pubsub: PubSub, kind: str, channel: str, data: bytes) -> None:
         if kind == "subscribe":
-            await self._read_snapshot(pubsub, channel)
+            await self._confirmed(pubsub, channel)
         elif kind == "message":
+            await self._hear(pubsub, channel, data)
+
+    async def _confirmed(self, pubsub: PubSub, channel: str) -> None:
+        data = await self._stored(channel)
+        if channel == self._assignment_channel:
+            # Only now: a Redis that is loading, or whose ACL refuses us, accepts connections as well.
+            self._pauses = backoff()
+            self._listener.connected()
+        if data is not None:
             await self._hear(pubsub, channel, data)
 
     async def _read_snapshots(self, pubsub: PubSub) -> None:
@@ -105,12 +107,16 @@ class Subscriber:
             await self._read_snapshot(pubsub, keys.bundle(self._gateway))
 
     async def _read_snapshot(self, pubsub: PubSub, channel: str) -> None:
+        data = await self._stored(channel)
+        if data is not None:
+            await self._hear(pubsub, channel, data)
+
+    async def _stored(self, channel: str) -> bytes | None:
         if channel == self._assignment_channel:
             data = await self._redis.get(channel)
         else:
             data = await self._redis.hget(channel, "data")
-        if data is not None:
-            await self._hear(pubsub, channel, raw(data))
+        return None if data is None else raw(data)
 
     async def _hear(self, pubsub: PubSub, channel: str, data: bytes) -> None:
         if channel == self._assignment_channel:
@@ -119,13 +125,7 @@ class Subscriber:
             self._listener.offered(self._gateway, data)
 
     async def _follow(self, pubsub: PubSub, data: bytes) -> None:
-        try:
-            assignment = decode_assignment(data)
-        except msgspec.MsgspecError as error:
-            self._listener.assignment_unreadable(str(error))
-            return
-        self._listener.assigned(assignment)
-        wanted = assignment.gateway if isinstance(assignment, Assigned) else None
+        wanted = self._listener.assigned(data)
         if wanted == self._gateway:
             return
         before, self._gateway = self._gateway, wanted
@@ -140,10 +140,12 @@ class Subscriber:
         while True:
             self._news.clear()
             data = encode(self._listener.acknowledgement())
-            async with self._redis.pipeline(transaction=True) as pipeline:
+            # No transaction: an engine's user may run no command that it can do without.
+            async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.set(key, data, ex=EXPIRY)
                 pipeline.publish(channel, data)
                 await pipeline.execute()
+            heed_cancellation()
             try:
                 await asyncio.wait_for(self._news.wait(), RENEWAL)
             except TimeoutError:
