@@ -6,6 +6,11 @@ wire        a compiled configuration as bytes: schema version, digest, signature
 bus         how those bytes travel through Redis, and what comes back (extra `bus`)
 problems    what is wrong with an object: which field, what was expected, what came
 status      how a gateway is doing, as the reconciler reports it
+redact      a configuration without its secrets, for people
+difference  what two configurations do differently, for people
+history     which configurations a gateway had, and who changed what
+mirror      the objects they were compiled from, without secrets
+managed_headers  what header rewrites may not touch
 logs        ECS 8.5 JSON lines on stdout
 settings    environment variables and flags of a service
 """

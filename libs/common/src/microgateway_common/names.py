@@ -12,6 +12,15 @@ GatewayKey = NewType("GatewayKey", str)
 #: `namespace/name` of a pod; an engine is known by its pod.
 PodKey = NewType("PodKey", str)
 
+#: `metadata.uid` of a pod: tells a pod from its predecessor by the same name. Empty where nobody knows it,
+#: as in a folder of manifests.
+PodUid = NewType("PodUid", str)
+
+UNKNOWN_UID = PodUid("")
+
+#: Names a key without telling it: of signatures, and of sealed secrets.
+KeyId = NewType("KeyId", str)
+
 #: Milliseconds since the epoch at which a configuration was compiled, made strictly increasing per
 #: gateway. A time and not a counter, so that it keeps growing when Redis and the reconciler both
 #: lost their memory (docs/decisions/0003).

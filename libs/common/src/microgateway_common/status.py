@@ -55,6 +55,8 @@ class GatewayStatus(Struct, frozen=True):
     """observed_generation: `metadata.generation` of the SidecarGateway this speaks of.
     up_to_date: the published configuration is that of the latest resources, not an earlier good one.
     in_sync: pods whose engine acknowledged the published generation.
+    unprotected_pods: those that the gateway selects and that have no engine.
+    engine_versions: of those pods whose engine has said something.
     """
 
     gateway: GatewayKey
@@ -67,3 +69,5 @@ class GatewayStatus(Struct, frozen=True):
     pods: tuple[PodKey, ...]
     in_sync: tuple[PodKey, ...]
     unmanaged_pods: tuple[UnmanagedPod, ...]
+    unprotected_pods: tuple[PodKey, ...] = ()
+    engine_versions: dict[PodKey, str] = {}
