@@ -16,7 +16,6 @@ class Request:
     method: as sent, upper case for the standard ones. path: the normal form that routing, inspection
     and the application all see, percent-encoded, without the query. query: as sent, without `?`.
     remote_ip: the client's address as text, after X-Forwarded-For and the like were judged.
-    media_type: `type/subtype` of Content-Type in lower case, the empty string when there is none.
     """
 
     method: str
@@ -24,11 +23,21 @@ class Request:
     query: bytes
     headers: Headers
     remote_ip: str
-    media_type: str = field(init=False)
+    _content_types: list[bytes] | None = field(default=None, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        content_type = self.header(b"content-type")
-        self.media_type = content_type.partition(b";")[0].strip().lower().decode("latin-1")
+    @property
+    def content_types(self) -> list[bytes]:
+        """The values of Content-Type, of which there should be one."""
+        found = self._content_types
+        if found is None:
+            found = self._content_types = self.values(b"content-type")
+        return found
+
+    @property
+    def media_type(self) -> str:
+        """`type/subtype` of the first Content-Type in lower case, the empty string when there is none."""
+        found = self.content_types
+        return media_type(found[0]) if found else ""
 
     def header(self, name: bytes) -> bytes:
         """The first value of a header (name in lower case), or the empty string."""
@@ -36,3 +45,11 @@ class Request:
             if each == name:
                 return value
         return b""
+
+    def values(self, name: bytes) -> list[bytes]:
+        """All values of a header (name in lower case)."""
+        return [value for each, value in self.headers if each == name]
+
+
+def media_type(content_type: bytes) -> str:
+    return content_type.partition(b";")[0].strip().lower().decode("latin-1")
