@@ -18,6 +18,7 @@ from microgateway_common.bus.publisher import Publisher
 from microgateway_common.names import GatewayKey, gateway_key, pod_key
 from microgateway_common.settings import RedisUrl
 from microgateway_common.status import Phase, Published
+from microgateway_reconciler.archive.archiving import Archiving
 from microgateway_reconciler.metrics import Metrics
 from microgateway_reconciler.publication import Publication, SupersededError
 from microgateway_reconciler.trust.keeper import Given, Unsigned
@@ -127,6 +128,21 @@ async def test_an_acknowledgement_reaches_the_status(desk: Desk, redis: Redis) -
             return f'"phase":"{Phase.ACTIVE}"'.encode() in raw(status or b"")
 
         await eventually(active, "the gateway to be active")
+
+
+async def test_it_ends_whenever_it_is_cancelled(clock: Clock, redis: Redis) -> None:
+    for turns in range(100):
+        desk = Desk(clock)
+        desk.save("shop")
+        archive = Archiving(desk.chronicle, desk.ledger)
+        publication = Publication(access_of(redis), desk.ledger, Metrics("test"), archive=archive)
+        task = asyncio.create_task(publication.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=10)
+        assert done, f"it goes on, cancelled after {turns} turns of the event loop"
+        assert task.cancelled()
 
 
 async def test_redis_comes_back_empty(desk: Desk) -> None:

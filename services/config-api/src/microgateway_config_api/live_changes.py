@@ -12,7 +12,6 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import NoPermissionError
 
 from microgateway_common.bus import keys
-from microgateway_common.bus.connection import heed_cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +43,12 @@ async def changes(redis: Redis) -> AsyncGenerator[News]:
         await _follow_blocks(pubsub)
         yield News()
         while True:
-            heed_cancellation()
             changed: set[str] = set()
             blocked: set[str] = set()
             news = await pubsub.get_message(ignore_subscribe_messages=True, timeout=SILENCE)
             if news is not None:
                 await asyncio.sleep(GATHERING)
                 while news is not None:
-                    heed_cancellation()
                     channel = news["channel"].decode()
                     (blocked if keys.is_blocks(channel) else changed).add(keys.namespace_of(channel))
                     news = await pubsub.get_message(ignore_subscribe_messages=True, timeout=0)

@@ -119,6 +119,24 @@ async def test_new_keys_count_and_what_was_refused_is_read_again(
         await eventually(serves(store, 2), "the second")
 
 
+async def test_it_ends_whenever_it_is_cancelled(
+    store: ConfigStore, outbox: BlockOutbox, redis_url: RedisUrl, tmp_path: Path
+) -> None:
+    hand_out(tmp_path, RedisAccess(redis_url), KEYS[0])
+    await publish(redis_url, KEYS[0], 1)
+    for turns in range(100):
+        bus = Bus(BootstrapFolder(tmp_path), POD, store, outbox)
+        bus.prepare()
+        outbox.put(b"event")
+        task = asyncio.create_task(bus.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=10)
+        assert done, f"it goes on, cancelled after {turns} turns of the event loop"
+        assert task.cancelled()
+
+
 async def test_another_redis_is_another_session(
     store: ConfigStore, outbox: BlockOutbox, redis_url: RedisUrl, redis_server: RedisServer, tmp_path: Path
 ) -> None:

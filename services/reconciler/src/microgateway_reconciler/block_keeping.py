@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 from microgateway_common.blocks import BlockEvent, decode_event, encode_event
 from microgateway_common.bus import keys
 from microgateway_common.bus.blocks import AT_LEAST, PER_GATEWAY, TOTAL, BlockKeeper
-from microgateway_common.bus.connection import UNAVAILABLE, backoff, heed_cancellation, together
+from microgateway_common.bus.cancellation import together
+from microgateway_common.bus.connection import UNAVAILABLE, backoff
 from microgateway_common.bus.publisher import Fenced
 from microgateway_common.names import GatewayKey, Term, split_key
 
@@ -38,7 +39,7 @@ AT_ONCE = 100
 GATHERING = 0.05
 MOST = 100
 
-#: Seconds between looks whether this task was cancelled.
+#: Seconds of silence between looks whether Redis is still there.
 _LOOK = 5.0
 
 
@@ -62,19 +63,16 @@ class BlockKeeping:
                 await together(self._hear(), self._write())
             except UNAVAILABLE as failure:
                 self._complain(f"blocks are not kept: {type(failure).__name__}: {failure}")
-            heed_cancellation()
             await asyncio.sleep(next(pauses))
 
     async def _hear(self) -> None:
         async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.psubscribe(keys.ALL_BLOCK_REPORTS)
             for heard in itertools.count(1):
-                heed_cancellation()
                 message = await pubsub.get_message(timeout=_LOOK)
                 if message is not None:
                     self._take(message["channel"].decode(), message["data"])
                 if heard % MOST == 0:
-                    heed_cancellation()
                     await asyncio.sleep(GATHERING)
 
     def _take(self, channel: str, data: bytes) -> None:
@@ -97,7 +95,6 @@ class BlockKeeping:
 
     async def _write(self) -> None:
         while True:
-            heed_cancellation()
             await self._filled.wait()
             await asyncio.sleep(GATHERING)
             self._filled.clear()

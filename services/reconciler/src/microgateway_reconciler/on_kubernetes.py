@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from microgateway_common.bus.connection import together
+from microgateway_common.bus.cancellation import together
 from microgateway_compiler.pipeline import Changes
 
 from .archive.archiving import Archiving

@@ -20,7 +20,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from microgateway_common.bus import keys
-from microgateway_common.bus.connection import UNAVAILABLE, backoff, connect, heed_cancellation, together
+from microgateway_common.bus.cancellation import together
+from microgateway_common.bus.connection import UNAVAILABLE, backoff, connect
 from microgateway_common.bus.messages import decode_acknowledgement
 from microgateway_common.bus.publisher import Fenced, Outcome, Publisher, Stale, Written
 from microgateway_common.bus.reader import Reader
@@ -147,10 +148,10 @@ class Publication:
         logger.info("redis holds %d gateways", len(self._ledger.entries))
         synchronised = time.monotonic()
         while True:
-            heed_cancellation()
             idle.set()
             try:
-                await asyncio.wait_for(self._news.wait(), SILENCE_CHECK)
+                async with asyncio.timeout(SILENCE_CHECK):
+                    await self._news.wait()
             except TimeoutError:
                 self._ledger.forget_silent()
             self._news.clear()
@@ -240,7 +241,6 @@ class Publication:
         async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.psubscribe(keys.ALL_ACKNOWLEDGEMENTS)
             while True:
-                heed_cancellation()  # and never wait without end: connecting may have lost one
                 message = await pubsub.get_message(timeout=SILENCE_CHECK)
                 if message is None:
                     continue

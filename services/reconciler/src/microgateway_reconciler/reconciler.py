@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from microgateway_common import wire
-from microgateway_common.bus.connection import together
+from microgateway_common.bus.cancellation import together
 from microgateway_common.names import PodUid, pod_key
 from microgateway_common.problems import ObjectRef
 from microgateway_compiler.pipeline import Changes, Pipeline

@@ -3,6 +3,7 @@
 keys         names of keys and channels; a namespace's all start with `mgw:<namespace>:`
 messages     Assignment and Acknowledgement, as JSON
 connection   a client that reconnects with backoff and jitter
+cancellation sessions that end when they are told to
 sentinel     which Redis is the master now, where sentinels watch over several
 publisher    the reconciler's side: fenced, atomic snapshot-and-publish
 subscriber   the engine's side: subscribe, then read the snapshot; acknowledge

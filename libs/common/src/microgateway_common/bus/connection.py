@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import ssl
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from redis.exceptions import RedisError
 from microgateway_common.sentinel_url import is_sentinel_url, parse_sentinel_url
 from microgateway_common.settings import RedisUrl, masked
 
+from .cancellation import heed_cancellation
 from .sentinel import Sentinels
 
 #: Seconds a connect or a command may take before it counts as failed.
@@ -80,8 +80,7 @@ def connect(target: RedisAccess | RedisUrl) -> Redis:
     if access.url.startswith("rediss://"):
         # A URL's query would win over these; `parse_redis_url` lets none switch them off.
         options |= _verifying(access)
-    client: Redis = Redis.from_url(access.url, **options)
-    return client
+    return heed_cancellation(Redis.from_url(access.url, **options))
 
 
 def _through_sentinels(access: RedisAccess, options: dict[str, Any]) -> Redis:
@@ -94,24 +93,13 @@ def _through_sentinels(access: RedisAccess, options: dict[str, Any]) -> Redis:
         credentials = {"username": access.sentinel_username or None, "password": access.sentinel_password}
         to_sentinels |= credentials
     sentinels = Sentinels(url.sentinels, to_sentinels)
-    return sentinels.master(url.service, {"db": url.database, **options, **tls})
+    return heed_cancellation(sentinels.master(url.service, {"db": url.database, **options, **tls}))
 
 
 def _verifying(access: RedisAccess) -> dict[str, Any]:
     options: dict[str, Any] = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
     options |= {"ssl_min_version": ssl.TLSVersion.TLSv1_2}
     return options | ({"ssl_ca_data": access.ca} if access.ca else {})
-
-
-def heed_cancellation() -> None:
-    """Raise CancelledError when the current task was cancelled: for loops, before they wait.
-
-    The library sends through asyncio.wait_for, which loses a cancellation that comes in the moment it
-    is done, up to Python 3.11 (https://github.com/python/cpython/issues/86296).
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def raw(value: bytes | str) -> bytes:
@@ -127,19 +115,3 @@ def backoff(first: float = 0.05, largest: float = 5.0) -> Iterator[float]:
         # Engines of a whole cluster lose Redis at the same instant; jitter spreads their return.
         yield delay / 2 + random.random() * delay / 2  # noqa: S311 - not a secret
         delay = min(delay * 2, largest)
-
-
-async def together(*sides: Coroutine[Any, Any, None]) -> None:
-    """Run the sides of a session until one of them ends, which ends the others; raises what it raised.
-
-    A TaskGroup would do but for one thing: it loses a cancellation that comes while a task of its fails.
-    """
-    tasks = [asyncio.create_task(side) for side in sides]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()

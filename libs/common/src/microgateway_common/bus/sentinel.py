@@ -13,6 +13,8 @@ from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool
 from redis.exceptions import RedisError
 
+from .cancellation import heed_cancellation
+
 
 class Sentinels:
     """addresses: hosts and ports. options: of the connections to them."""
@@ -50,7 +52,7 @@ class Sentinels:
         raise MasterNotFoundError(f"no sentinel names a master of {service}: {'; '.join(failures)}")
 
     async def _ask(self, host: str, port: int, service: str) -> dict[str, Any]:
-        sentinel: Redis = Redis(host=host, port=port, **self._options)
+        sentinel = heed_cancellation(Redis(host=host, port=port, **self._options))
         try:
             state = await sentinel.sentinel_master(service)
         finally:

@@ -16,7 +16,8 @@ from redis.asyncio.client import PubSub
 from microgateway_common.names import GatewayKey, PodKey, split_key
 
 from . import keys
-from .connection import UNAVAILABLE, backoff, heed_cancellation, raw, together
+from .cancellation import together
+from .connection import UNAVAILABLE, backoff, raw
 from .messages import Acknowledgement, encode
 
 #: Seconds between re-reads of the snapshots: a second net below publish and subscribe.
@@ -78,7 +79,6 @@ class Subscriber:
             await pubsub.subscribe(self._assignment_channel)
             checked = time.monotonic()
             while True:
-                heed_cancellation()
                 message = await pubsub.get_message(timeout=ANTI_ENTROPY)
                 if message is not None:
                     await self._receive(pubsub, message["type"], message["channel"].decode(), message["data"])
@@ -145,8 +145,8 @@ class Subscriber:
                 pipeline.set(key, data, ex=EXPIRY)
                 pipeline.publish(channel, data)
                 await pipeline.execute()
-            heed_cancellation()
             try:
-                await asyncio.wait_for(self._news.wait(), RENEWAL)
+                async with asyncio.timeout(RENEWAL):
+                    await self._news.wait()
             except TimeoutError:
                 continue

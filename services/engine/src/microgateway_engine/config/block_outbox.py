@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from redis.asyncio import Redis
 
 from microgateway_common.bus import keys
-from microgateway_common.bus.connection import UNAVAILABLE, backoff, heed_cancellation
+from microgateway_common.bus.connection import UNAVAILABLE, backoff
 from microgateway_common.names import PodKey, split_key
 from microgateway_engine.telemetry.block_reports import Allowance
 
@@ -57,12 +57,10 @@ class BlockOutbox:
         """Until cancelled. Raises nothing when Redis is away."""
         pauses = backoff()
         while True:
-            heed_cancellation()
             await self._filled.wait()
             if await self._publish(redis):
                 pauses = backoff()
             else:
-                heed_cancellation()
                 await asyncio.sleep(next(pauses))
 
     async def _publish(self, redis: Redis) -> bool:

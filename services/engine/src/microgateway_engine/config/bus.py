@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import assert_never
 
 from microgateway_common import wire
-from microgateway_common.bus.connection import RedisAccess, connect, heed_cancellation, together
+from microgateway_common.bus.cancellation import together
+from microgateway_common.bus.connection import RedisAccess, connect
 from microgateway_common.bus.subscriber import Subscriber
 from microgateway_common.names import PodKey
 from microgateway_common.settings import masked
@@ -107,7 +108,6 @@ class Bus:
         looked = _identity(folder)
         while True:
             await asyncio.sleep(LOOK)
-            heed_cancellation()
             if (now := _identity(folder)) == looked and self._bootstrap is not None:
                 continue
             looked = now

@@ -25,7 +25,7 @@ from redis.exceptions import ResponseError
 from microgateway_common import wire
 from microgateway_common.bus import keys
 from microgateway_common.bus.archive import Archivist
-from microgateway_common.bus.connection import backoff, heed_cancellation
+from microgateway_common.bus.connection import backoff
 from microgateway_common.bus.publisher import Publisher
 from microgateway_common.history import MOST_BYTES, History, encode_configuration, grown
 from microgateway_common.names import GatewayKey
@@ -113,10 +113,10 @@ class Archiving:
         """Until something is refused."""
         compared = time.monotonic()
         while True:
-            heed_cancellation()
             await self._write_out(archivist, idle)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._chronicle.news.wait(), ANTI_ENTROPY)
+                async with asyncio.timeout(ANTI_ENTROPY):
+                    await self._chronicle.news.wait()
             await asyncio.sleep(AFTERWARDS)
             self._chronicle.news.clear()
             if time.monotonic() - compared >= ANTI_ENTROPY:

@@ -82,10 +82,12 @@ class Lease:
             return
         self._renewed_at = None
         try:
-            lease = await asyncio.wait_for(self._api.get(f"{self._collection}/{self._name}"), REQUEST)
+            async with asyncio.timeout(REQUEST):
+                lease = await self._api.get(f"{self._collection}/{self._name}")
             if lease["spec"].get("holderIdentity") == self._identity:
                 lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                await asyncio.wait_for(self._api.put(f"{self._collection}/{self._name}", lease), REQUEST)
+                async with asyncio.timeout(REQUEST):
+                    await self._api.put(f"{self._collection}/{self._name}", lease)
                 logger.info("released the lease %s", self._name)
         except UNAVAILABLE as error:
             logger.warning("cannot release the lease %s: %s", self._name, str(error) or repr(error))
@@ -94,7 +96,8 @@ class Lease:
         """Take or renew the lease, if it is free or ours."""
         now = time.monotonic()
         try:
-            taken = await asyncio.wait_for(self._take(now), REQUEST)
+            async with asyncio.timeout(REQUEST):
+                taken = await self._take(now)
         except UNAVAILABLE as error:
             if isinstance(error, ApiError) and error.status == 409:
                 logger.info("somebody else was faster with the lease %s", self._name)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from microgateway_common.bus.connection import backoff, heed_cancellation
+from microgateway_common.bus.connection import backoff
 from microgateway_common.bus.messages import Assignment, Unassigned
 from microgateway_common.names import GatewayKey, PodKey, gateway_key, pod_key, split_key
 from microgateway_common.problems import ObjectRef, Problem
@@ -108,7 +108,6 @@ class Reporter:
         pauses = backoff()
         compared = -ANTI_ENTROPY
         while True:
-            heed_cancellation()
             if loop.time() - compared >= ANTI_ENTROPY:
                 compared = loop.time()
                 self._dirty |= set(self._book)
@@ -122,7 +121,8 @@ class Reporter:
                 await asyncio.sleep(next(pauses))
                 continue
             try:
-                await asyncio.wait_for(self._news.wait(), PATIENCE / 2)
+                async with asyncio.timeout(PATIENCE / 2):
+                    await self._news.wait()
             except TimeoutError:
                 continue
             await asyncio.sleep(COLLECTING)

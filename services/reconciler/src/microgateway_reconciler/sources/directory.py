@@ -110,7 +110,8 @@ class DirectorySource:
             while True:
                 pause = WRITER_POLL if self._busy_since else TICK
                 try:
-                    await asyncio.wait_for(something_changed.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await something_changed.wait()
                 except TimeoutError:
                     now = time.monotonic()
                     pending = self._busy_since or self._missing_since or now - changed < WATCHFUL

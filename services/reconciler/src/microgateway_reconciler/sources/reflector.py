@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from microgateway_common.bus.connection import backoff, heed_cancellation
+from microgateway_common.bus.connection import backoff
 from microgateway_common.problems import ObjectRef
 from microgateway_reconciler.kubernetes.api import (
     JSON,
@@ -91,7 +91,6 @@ class Reflector:
         """Keep telling the sink until cancelled."""
         pauses = backoff(largest=LONGEST_PAUSE)
         while True:
-            heed_cancellation()
             started = time.monotonic()
             try:
                 await self._list_and_watch()
