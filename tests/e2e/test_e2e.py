@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from prometheus_server import Prometheus
+from written import json_lines
 
 from microgateway_cni.observe import differences, in_force
 from microgateway_cni.redirect import Redirect
@@ -55,8 +56,7 @@ def request(cluster: Cluster, target: str, origin: str = INGRESS) -> tuple[int, 
 def plugin_lines(pod: Object) -> list[str]:
     """What the plugin logged of this pod."""
     name = pod["metadata"]["name"]
-    lines = [json.loads(line) for line in PLUGIN_LOG.read_text().splitlines()]
-    return [line["message"] for line in lines if line["orchestrator.resource.name"] == name]
+    return [line["message"] for line in json_lines(PLUGIN_LOG) if line["orchestrator.resource.name"] == name]
 
 
 def test_all_of_the_installation_runs(cluster: Cluster, control_plane: None, installed: list[Object]) -> None:

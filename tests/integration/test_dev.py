@@ -30,7 +30,7 @@ class Dev:
 
     def await_ready(self) -> tuple[str, str]:
         """Addresses of gateway and application, as printed."""
-        pattern = re.compile(r"^ready (http://\S+) -> (http://\S+)$", re.MULTILINE)
+        pattern = re.compile(r"^ready (http://\S+) -> (http://\S+)\n", re.MULTILINE)
         found = eventually(lambda: pattern.search(self.output), f"dev to be ready\n{self.output}")
         return found[1], found[2]
 

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from chain import BIN, ROOT, Chain, Service, eventually
 from redis import Redis
+from written import whole_lines
 
 from microgateway_cli.processes import free_port
 
@@ -304,7 +305,7 @@ def await_told(chain: Watched, number: int) -> None:
     lines: list[str] = []
 
     def whole() -> bool:
-        lines[:] = [line for line in chain.engine.log.read_text().splitlines() if '"envoy.access"' in line]
+        lines[:] = [line for line in whole_lines(chain.engine.log) if '"envoy.access"' in line]
         return len(lines) >= number
 
     eventually(whole, "every request to be in the log")

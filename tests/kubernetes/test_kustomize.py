@@ -28,6 +28,7 @@ from kube_webhook import Webhook
 from kustomize import NODES, SYSTEM, VARIANTS, Account, Installation, Permission, Variant
 from secure_chain import redis_with_tls
 from viewers import create_account, token
+from written import json_lines
 
 from microgateway_cli.processes import free_port
 from microgateway_common.resources.registry import KINDS
@@ -156,11 +157,9 @@ def unused(installed: Installed, account: Account) -> set[Permission]:
 
 def refused(cluster: KubeApiServer, account: Account) -> list[str]:
     """Requests of the account that nobody had granted."""
-    log = cluster.folder / "audit.log"
-    events = map(json.loads, log.read_text().splitlines())
     return [
         f"{event['verb']} {event['requestURI']}"
-        for event in events
+        for event in json_lines(cluster.folder / "audit.log")
         if event["user"]["username"] == account.user
         and event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
     ]

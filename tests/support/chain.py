@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+from written import whole_lines
 
 from microgateway_cli.processes import free_port
 from microgateway_cli.redis_server import RedisServer
@@ -83,7 +84,7 @@ class Service:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """JSON lines it has written so far."""
-        for line in self.log.read_text(errors="replace").splitlines():
+        for line in whole_lines(self.log):
             try:
                 event = json.loads(line)
             except ValueError:

@@ -28,6 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import NameOID
+from written import json_lines
 
 from microgateway_cli.processes import free_port
 
@@ -191,9 +192,7 @@ class KubeApiServer:
 
     def asked(self, user: str) -> Iterator[dict[str, Any]]:
         """Audit events of what a user was allowed to do so far."""
-        log = self.folder / "audit.log"
-        for line in log.read_text().splitlines() if log.exists() else ():
-            event = json.loads(line)
+        for event in json_lines(self.folder / "audit.log"):
             allowed = event.get("annotations", {}).get("authorization.k8s.io/decision") == "allow"
             if event["user"]["username"] == user and allowed:
                 yield event

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +13,9 @@ from typing import Any
 
 import engine_configurations as configurations
 from prometheus_client.parser import text_string_to_metric_families
+from written import json_lines
 
+from microgateway_cli.processes import free_port
 from microgateway_common import wire
 from microgateway_common.ir.gateway import GatewayConfig
 from microgateway_common.names import Generation
@@ -23,13 +23,6 @@ from microgateway_engine.config.disk import LastGood
 
 PATIENCE = 15.0
 ENGINE = Path(sys.executable).parent / "microgateway-engine"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Engine:
@@ -137,4 +130,4 @@ class Engine:
             self._process.wait()
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return json_lines(self.log)

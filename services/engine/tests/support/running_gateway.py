@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Self, TypeVar
 import engine_configurations as configurations
 from raw_client import RawClient
 from scripted_origin import PATIENCE
+from written import json_lines, whole_lines
 
 from microgateway_common.settings import Address
 from microgateway_engine.config.runtime import Runtime
@@ -64,12 +64,8 @@ class Gateway:
 
     async def log(self, count: int) -> list[dict[str, Any]]:
         """The access log once it has this many lines."""
-
-        def lines() -> list[str]:
-            return self._log.read_text().splitlines()
-
-        await eventually(lambda: len(lines()) >= count, f"{count} access log lines")
-        found = [json.loads(line) for line in lines()]
+        await eventually(lambda: len(whole_lines(self._log)) >= count, f"{count} access log lines")
+        found = json_lines(self._log)
         assert len(found) == count, found
         return found
 
