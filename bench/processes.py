@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import Void
+from microgateway_cli.processes import free_port
 from microgateway_common.settings import PREFIX, Address
 
 LOOPBACK = "127.0.0.1"
@@ -108,9 +109,7 @@ def accepts(address: Address) -> bool:
 
 def free_address() -> Address:
     """A loopback address nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return Address(LOOPBACK, probe.getsockname()[1])
+    return Address(LOOPBACK, free_port())
 
 
 def last_lines(log: Path, count: int = 15) -> str:

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import time
 
-from microgateway_cli.processes import Child
+import pytest
+
+from microgateway_cli import processes
+from microgateway_cli.processes import Child, free_port
 
 
 async def start(code: str) -> Child:
@@ -47,3 +51,16 @@ async def test_stopping_what_has_ended_is_nothing() -> None:
     await child.wait()
     async with asyncio.timeout(1):
         await child.stop(5)
+
+
+def test_a_free_port_is_given_once_and_never_to_a_connection() -> None:
+    given = {free_port() for _ in range(500)}
+    assert len(given) == 500
+    assert max(given) < 32_768
+
+
+def test_a_port_that_somebody_listens_on_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("", 0)) as listening:
+        free = free_port()
+        monkeypatch.setattr(processes, "_candidates", iter([listening.getsockname()[1], free]))
+        assert free_port() == free

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from microgateway_cli.processes import free_port
 from microgateway_cli.redis_server import RedisServer
 
 COMMAND = Path(sys.executable).parent / "microgateway-config-api"
@@ -21,10 +21,7 @@ COMMAND = Path(sys.executable).parent / "microgateway-config-api"
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
+    return free_port()
 
 
 @pytest.fixture

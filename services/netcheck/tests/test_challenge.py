@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from microgateway_cli.processes import free_port
 from microgateway_netcheck.challenge import AnsweredElsewhere, NotRedirected, Ports, PortTaken, check
 from microgateway_netcheck.families import Family
 
@@ -16,12 +17,6 @@ from microgateway_netcheck.families import Family
 def sockets() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listening_port(sockets: ExitStack) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from microgateway_cli.processes import free_port
 from microgateway_webhook.certificates.authority import KeyPair, issue, new_authority
 from microgateway_webhook.injection import names
 
@@ -67,9 +67,7 @@ class Webhook:
 
 @pytest.fixture
 def webhook(tmp_path: Path) -> Iterator[Webhook]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     authority = new_authority(datetime.now(UTC), timedelta(days=1))
     show(tmp_path, authority)
     command = [str(COMMAND), "--listen", f"127.0.0.1:{port}", "--server-version", "1.30"]

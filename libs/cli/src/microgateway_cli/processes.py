@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
+import itertools
 import os
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+
+#: What `free_port` gives. The kernel gives none of them to a connection in the meantime: those are from 32768
+#: on (ip(7), ip_local_port_range).
+_PORTS = range(20_000, 30_000)
+_candidates = itertools.islice(itertools.cycle(_PORTS), random.randrange(len(_PORTS)), None)  # noqa: S311
 
 #: Longest line read from a child.
 MAX_LINE = 1024 * 1024
@@ -78,11 +86,18 @@ class Child:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on at the moment, a different one with each call.
+
+    Raises OSError when there is none.
+    """
+    for port in itertools.islice(_candidates, len(_PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(errno.EADDRINUSE, f"expected a free port of {_PORTS}, got none")
 
 
 def die_with_parent() -> None:

@@ -22,6 +22,7 @@ import pytest
 from services.cni.tests.api_server import NODE, ApiServer, pod_object
 from services.cni.tests.conftest import Network
 
+from microgateway_cli.processes import free_port
 from microgateway_cni.agent.taint import KEY
 
 PRIMARY = b'{ "cniVersion": "1.0.0", "name": "net",\n  "plugins": [ {"type": "bridge"} ] }'
@@ -82,8 +83,7 @@ def start(tmp_path: Path, api: ApiServer) -> Iterator[Callable[..., Agent]]:
     with contextlib.ExitStack() as stack:
 
         def started(*arguments: str) -> Agent:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            port = free_port()
             command = [
                 *(sys.executable, "-c", _OVER_HTTP, "run", "--node", NODE, "--node-root", str(root)),
                 *("--executable", str(tmp_path / "executable"), "--proc", str(root / "proc")),
