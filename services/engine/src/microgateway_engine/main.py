@@ -19,7 +19,7 @@ from microgateway_common.settings import Address
 from microgateway_inspection import masking
 from microgateway_inspection.rule_set import RuleSet
 
-from . import __version__, admin
+from . import __version__, admin, allocator
 from .admin import AdminServer, Answer
 from .config.block_outbox import BlockOutbox
 from .config.bus import Bus
@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Console script `microgateway-engine`."""
+    allocator.settle()
     settings = parse(sys.argv[1:])
     if isinstance(settings, WarmUp):
         rules = RuleSet.load(settings.cache_dir)
