@@ -7,9 +7,10 @@ import contextlib
 import errno
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
+
+from msgspec import Struct
 
 from microgateway_common.settings import Address
 
@@ -36,13 +37,12 @@ _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 _ANY_IPV6, _ANY_IPV4 = "::", "0.0.0.0"  # noqa: S104 - a pod's port
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     status: int
     body: bytes
     content_type: bytes = b"text/plain; charset=utf-8"
     #: Fields besides the usual ones.
-    fields: tuple[tuple[bytes, bytes], ...] = field(default=())
+    fields: tuple[tuple[bytes, bytes], ...] = ()
 
 
 #: Answers a GET.

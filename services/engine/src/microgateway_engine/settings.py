@@ -6,8 +6,9 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from microgateway_common.bus.connection import RedisAccess
 from microgateway_common.names import UNKNOWN_UID, PodKey, PodUid, pod_key
@@ -41,8 +42,7 @@ MAX_NAME = 64
 _PUNCTUATION = str.maketrans("", "", ".-_")
 
 
-@dataclass(frozen=True, slots=True)
-class ExplicitMode:
+class ExplicitMode(Struct, frozen=True):
     """Listen here and send everything there. port: of the application to apply, None to find it."""
 
     listen: Address
@@ -50,15 +50,13 @@ class ExplicitMode:
     port: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TransparentMode:
+class TransparentMode(Struct, frozen=True):
     """Listen for redirected connections; their original destination is the application."""
 
     listen: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """state_dir, cache_dir: None keeps nothing on disk. drain_seconds: see Server.drain.
     probes: the application's, which are tried at probe_host. workers: processes that serve.
     block_events: reported a second, at most. masked_words, unmasked_names: see masking.configure."""
@@ -83,8 +81,7 @@ class Settings:
     unmasked_names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WarmUp:
+class WarmUp(Struct, frozen=True):
     """Only fill the cache, as an image build does."""
 
     cache_dir: Path

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
+
+from msgspec import Struct
 
 from microgateway_common import wire
 from microgateway_common.bus.cancellation import together
@@ -34,15 +35,13 @@ logger = logging.getLogger(__name__)
 LOOK = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class FixedAccess:
+class FixedAccess(Struct, frozen=True):
     """Whoever may write to this Redis configures the engine."""
 
     redis: RedisAccess
 
 
-@dataclass(frozen=True, slots=True)
-class BootstrapFolder:
+class BootstrapFolder(Struct, frozen=True):
     """path: with the file `bootstrap.json`."""
 
     path: Path

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, assert_never
+
+from msgspec import Struct
 
 from microgateway_common.ir.gateway import (
     Application,
@@ -39,8 +40,7 @@ _CLEARTEXT: Final = Cleartext()
 _AUTO = AutoProtocol(allow_connect=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
+class Protection(Struct, frozen=True):
     """A content security policy made ready. record_rewrites: log each action on a header."""
 
     policy: Policy
@@ -49,16 +49,14 @@ class Protection:
     record_rewrites: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """prefix: of the normal path. protection: None on an unsecured route."""
 
     prefix: str
     protection: Protection | None
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationRuntime:
+class ApplicationRuntime(Struct, frozen=True):
     """One port of a gateway's configuration. Durations are seconds, 0 for off."""
 
     gateway: GatewayKey
@@ -90,8 +88,7 @@ class ApplicationRuntime:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """Everything requests need. A request keeps the one it began with until it ends."""
 
     gateway: GatewayKey

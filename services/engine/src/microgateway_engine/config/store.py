@@ -15,8 +15,9 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol, assert_never
+
+from msgspec import Struct, field
 
 from microgateway_common import wire
 from microgateway_common.bus.messages import (
@@ -40,8 +41,7 @@ from .runtime import Runtime, build
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class ConfigCounters:
+class ConfigCounters(Struct):
     """What became of the bundles and assignments that came, for metrics. rejected: by kind. applying: seconds
     from arrival until requests see it."""
 
@@ -53,8 +53,7 @@ class ConfigCounters:
     applying: Histogram = field(default_factory=lambda: Histogram(SECONDS))
 
 
-@dataclass(frozen=True, slots=True)
-class Relayed:
+class Relayed(Struct, frozen=True):
     """A bundle for other processes of this engine. certificates: that it has."""
 
     data: bytes

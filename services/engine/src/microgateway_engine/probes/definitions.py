@@ -10,7 +10,6 @@ A value has just one of httpGet, tcpSocket, grpc, as in core/v1 Probe with ports
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,8 +18,7 @@ from msgspec import Meta, Struct, field
 PATH_PREFIX = "/app-health/"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpProbe:
+class HttpProbe(Struct, frozen=True):
     """headers: as given; names keep their case. tls: speak HTTPS and believe any certificate."""
 
     port: int
@@ -30,14 +28,12 @@ class HttpProbe:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class TcpProbe:
+class TcpProbe(Struct, frozen=True):
     port: int
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class GrpcProbe:
+class GrpcProbe(Struct, frozen=True):
     """service: empty asks for the server as a whole."""
 
     port: int

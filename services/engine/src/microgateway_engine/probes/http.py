@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from microgateway_common.settings import Address
 from microgateway_engine.http.messages import Data, End, Headers, ResponseHead
@@ -36,8 +37,7 @@ _PORTS = {"http": 80, "https": 443}
 _URL_TEXT: Final = "%/:=&?~#+!$,;'@()*[]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Struct, frozen=True):
     """Where a request goes. relative: the redirect named no host, so the probe's own Host still holds."""
 
     scheme: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from cryptography import x509
+from msgspec import Struct
 
 from microgateway_common.ir.gateway import GatewayConfig
 from microgateway_common.ir.tls import (
@@ -31,8 +31,7 @@ SERVER, CLIENT_AUTHORITY, REVOCATION_LIST, REDIS_AUTHORITY = (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Expiry:
+class Expiry(Struct, frozen=True, order=True):
     """certificate: name of the material; of several in one, the first to end. ends: seconds since 1970."""
 
     use: str

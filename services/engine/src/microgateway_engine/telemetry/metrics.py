@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from .counters import Counters, PortCounters
 
@@ -76,8 +77,7 @@ class Metrics:
         self.port(port).upstream_tls.failed(cause)
 
 
-@dataclass(frozen=True, slots=True)
-class Processes:
+class Processes(Struct, frozen=True):
     """workers: that run at the moment. memory: bytes of all processes. restarts: workers replaced."""
 
     workers: int

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from cryptography import x509
+from msgspec import Struct
 
 from microgateway_common.ir.gateway import AutoProtocol, Http1Protocol, Http2Protocol, Protocol
 from microgateway_common.ir.tls import (
@@ -59,8 +60,7 @@ HTTP_1_1: Final = "http/1.1"
 Materials = Mapping[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSide:
+class ServerSide(Struct, frozen=True):
     """A port whose clients speak TLS. identity: of our own certificate. admission: equal for two
     configurations that accept the same clients under the same conditions."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from ipaddress import ip_address
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from msgspec import Struct
 
 from microgateway_common.ir.matching import Exact
 from microgateway_common.ir.tls import AllowedSan, Pins, SanType
@@ -102,15 +102,13 @@ class Identity:
             return x509.SubjectAlternativeName([])
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """identity: None when the client presented no certificate."""
 
     identity: Identity | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotAccepted:
+class NotAccepted(Struct, frozen=True):
     """cause: a metric label. details: for the log."""
 
     cause: str
@@ -120,8 +118,7 @@ class NotAccepted:
 _NOBODY: Final = Accepted(None)
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCheck:
+class ClientCheck(Struct, frozen=True):
     """Whose certificate is accepted. asked: whether clients are asked for one. required: whether they must
     have one. sans: at least one holds; pins: it is one of these. Either is empty when it does not matter."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from .context import ServerSide, requested_name
 from .identity import Accepted, Identity, NotAccepted
@@ -13,8 +14,7 @@ from .identity import Accepted, Identity, NotAccepted
 _NUMBERS: Final = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSession:
+class TlsSession(Struct, frozen=True):
     """version: `TLSv1.3`. cipher: OpenSSL's name. application_protocol: what ALPN has chosen, and
     server_name: what the client called us (RFC 6066 section 3), empty without. resumed: the handshake was
     that of an earlier connection. client: None without a certificate. server: our own. There is no session

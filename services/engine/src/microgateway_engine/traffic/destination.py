@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from microgateway_common.settings import Address
 
@@ -18,16 +19,14 @@ from microgateway_common.settings import Address
 SO_ORIGINAL_DST = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """target: where to connect. port: the application's key in the configuration."""
 
     target: Address
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     reason: str
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 
 import msgspec
+from msgspec import Struct
 
 from microgateway_engine.http.messages import Headers
 
@@ -27,8 +27,7 @@ REASONS = {
 }
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct):
     """A whole response of the gateway; the request goes no further. body: empty in answer to HEAD."""
 
     status: int

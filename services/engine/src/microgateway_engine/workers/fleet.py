@@ -11,8 +11,9 @@ import logging
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from microgateway_common.bus.messages import Rejected
 from microgateway_common.names import GatewayKey
@@ -65,26 +66,22 @@ class WorkerGoneError(Exception):
     """It died, or did not do in time what it was told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """Wire bytes of a gateway, checked and unsigned."""
 
     gateway: GatewayKey
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedByAll:
+class AppliedByAll(Struct, frozen=True):
     """Every worker serves the bundle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadly:
+class Deadly(Struct, frozen=True):
     """A worker died while it prepared the bundle, which may be why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The worker died, or had to be killed."""
 
 

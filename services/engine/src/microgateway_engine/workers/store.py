@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from microgateway_common import wire
 from microgateway_common.bus.messages import Rejected
@@ -21,8 +22,7 @@ from .fleet import AppliedByAll, Bundle, Deadly, Fleet
 SECOND_TRY = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """What all workers serve."""
 
     gateway: GatewayKey
@@ -31,8 +31,7 @@ class Served:
     certificates: tuple[Expiry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """bundle: for the workers. data: as it came. certificates: that it has."""
 
     bundle: Bundle

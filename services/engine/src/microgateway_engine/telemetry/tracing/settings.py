@@ -4,30 +4,28 @@ and "OTLP Exporter Configuration"). Of an exporter's protocols there is `http/pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from msgspec import Struct
 
 _EXPORTER: Final = "OTEL_EXPORTER_OTLP_"
 _PATH: Final = "/v1/traces"
 
 
-@dataclass(frozen=True, slots=True)
-class TracingOff:
+class TracingOff(Struct, frozen=True):
     """No collector is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampler:
+class Sampler(Struct, frozen=True):
     """ratio: of the traces that begin here. heeds_parent: else what a caller has decided counts nothing."""
 
     ratio: float
     heeds_parent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TracingOn:
+class TracingOn(Struct, frozen=True):
     """endpoint: URL of the collector's traces. headers: of each export; secret. timeout, delay: seconds.
     resource: attributes of what the spans come from. queue: spans that may wait, batch: that go together.
     authority: file with the collector's certificate authorities, None for those of the system."""

@@ -7,7 +7,8 @@ room for more, or not.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from microgateway_common.ir.gateway import Http2Protocol
 from microgateway_common.settings import Address
@@ -32,8 +33,7 @@ MAX_IDLE = 256
 MAX_WAITING = 100
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """What leads to one address. application: by whose settings; others open connections of their own.
     multiplexes: what the last connection spoke was HTTP/2."""
 
@@ -44,8 +44,7 @@ class _Place:
     multiplexes: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Opening:
+class _Opening(Struct, eq=False):
     """A connection that is being opened, and who waits for it. upgrade: for one who asks for WebSocket, so it
     is to speak HTTP/1.1."""
 
@@ -54,8 +53,7 @@ class _Opening:
     relays: list[Relay] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     """One relay's wait."""
 
     opening: _Opening
