@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Console script `microgateway-engine`."""
+    """As the command line says. Exits with 1 when an address is taken."""
     allocator.settle()
     settings = parse(sys.argv[1:])
     if isinstance(settings, WarmUp):
@@ -208,7 +208,6 @@ def _until_signalled() -> asyncio.Event:
 def _spare_the_collector() -> None:
     """Requests leave no cycles behind, so the collector finds nothing in what they allocate: it need not
     look often, and never at modules and rules. Workers share the pages of these while nobody writes there."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
