@@ -54,7 +54,7 @@ def test_it_needs_nothing_of_the_node_but_its_kernel(bare_node: Path, network: N
             input=json.dumps(configuration),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
             env={
                 "PATH": "/usr/sbin:/usr/bin",
@@ -75,7 +75,7 @@ def test_it_starts_by_a_link_from_elsewhere(bundle: Path, tmp_path: Path) -> Non
     link = tmp_path / "microgateway-cni"
     link.symlink_to(bundle / "microgateway-cni")
     done = subprocess.run(
-        [link], env={"CNI_COMMAND": "VERSION"}, check=True, capture_output=True, text=True, timeout=30
+        [link], env={"CNI_COMMAND": "VERSION"}, check=True, capture_output=True, text=True, timeout=120
     )
     assert json.loads(done.stdout)["supportedVersions"] == list(VERSIONS)
 
@@ -83,7 +83,7 @@ def test_it_starts_by_a_link_from_elsewhere(bundle: Path, tmp_path: Path) -> Non
 def test_an_incomplete_bundle_answers_with_an_error_object(bundle: Path, tmp_path: Path) -> None:
     run("cp", str(bundle / "microgateway-cni"), str(tmp_path))
     done = subprocess.run(
-        [tmp_path / "microgateway-cni"], env={}, capture_output=True, text=True, check=False, timeout=30
+        [tmp_path / "microgateway-cni"], env={}, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 1
     assert json.loads(done.stdout)["msg"] == "the plugin's bundle is incomplete"

@@ -91,7 +91,7 @@ def enter(namespace: Namespace) -> list[str]:
 def get(origin: Namespace, url: str) -> tuple[int, str] | None:
     """Status and body; None where no connection comes to be, or no answer."""
     command = [*enter(origin), "curl", "-s", "-g", "--max-time", "10", "-w", "\n%{http_code}", url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     body, _, status = done.stdout.rpartition("\n")
     return None if done.returncode else (int(status), body)
 

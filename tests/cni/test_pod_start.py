@@ -56,7 +56,7 @@ def add(network: Network, annotations: dict[str, str], command: str = "ADD") -> 
         text=True,
         capture_output=True,
         env=environment,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return done.returncode
@@ -70,7 +70,7 @@ def netcheck(network: Network, tmp_path: Path) -> int:
             *("--timeout", "0.5", "--termination-log", str(tmp_path / "none")),
         ],
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return done.returncode

@@ -52,7 +52,7 @@ class Runtime:
             [*enter, str(self.libcni), command, str(self.conflist), str(pod.path), f"c-{name}", *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             env=self.environment,
         )

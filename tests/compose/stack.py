@@ -47,7 +47,7 @@ class Stack:
     def label(self) -> str:
         return f"label=com.docker.compose.project={self.project}"
 
-    def eventually(self, true: Callable[[], bool], seconds: float = 20) -> None:
+    def eventually(self, true: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until it is true, or fail with the containers' last lines."""
         deadline = time.monotonic() + seconds
         while not _holds(true):

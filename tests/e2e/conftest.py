@@ -183,7 +183,7 @@ def prometheus(
 
 
 def _succeeds(*command: str) -> bool:
-    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode == 0
 
 
 def _end() -> None:

@@ -114,7 +114,7 @@ def test_without_a_gateway_it_says_so(tmp_path: Path, text: str | None, message:
         [str(BIN / "microgateway"), "dev", str(path)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 2

@@ -32,7 +32,7 @@ POD6, OUTSIDE6 = "fd31:77::2", "fd31:77::1"
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def in_pod(*command: str) -> list[str]:

@@ -22,7 +22,7 @@ spec: {applications: [{containerPort: 8080}]}
 
 def microgateway(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(BIN / "microgateway"), *arguments], capture_output=True, text=True, timeout=30, check=False
+        [str(BIN / "microgateway"), *arguments], capture_output=True, text=True, timeout=120, check=False
     )
 
 

@@ -53,7 +53,7 @@ def test_an_explanation_needs_the_right_to_its_gateway(guarded: Guarded) -> None
     for namespace, status in ((SHOP, 422), (BANK, 403)):  # the gateway of the test has no application
         question = {"gateway": f"{namespace}/main", "method": "GET", "target": "/"}
         answer = httpx.post(
-            f"{guarded.process.url}/api/v1/explain", json=question, headers=headers, timeout=60
+            f"{guarded.process.url}/api/v1/explain", json=question, headers=headers, timeout=120
         )
         assert answer.status_code == status, answer.text
 
@@ -131,7 +131,7 @@ class Listener(threading.Thread):
 
     def run(self) -> None:
         headers = {"Authorization": f"Bearer {self._bearer}"}
-        with httpx.stream("GET", f"{self._url}/api/v1/live", headers=headers, timeout=60) as answer:
+        with httpx.stream("GET", f"{self._url}/api/v1/live", headers=headers, timeout=120) as answer:
             for line in answer.iter_lines():
                 self.heard += line == "event: changed"
                 self.silent += line.startswith(":")
@@ -205,7 +205,7 @@ def test_without_its_own_rights_it_lets_nobody_in(guarded: Guarded) -> None:
 def status(guarded: Guarded, *arguments: str, variable: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(BIN / "microgateway"), "status", "--server", guarded.process.url, *arguments],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=120,
         env={"MICROGATEWAY_TOKEN": variable, "HOME": "/nonexistent"},
     )  # fmt: skip
 

@@ -39,7 +39,7 @@ def test_a_leader_that_stops_hands_over_at_once(chain: KubeChain) -> None:
     change(chain, "after")
     eventually(lambda: generation(chain) > published, "the change to be published", FAILOVER)
 
-    assert time.monotonic() - before < 6  # a retry, not a lease's duration
+    assert time.monotonic() - before < 13  # a retry, not a lease's duration
     assert second.leads()
 
 

@@ -23,7 +23,7 @@ def run(*command: str, first: Path | None = None) -> subprocess.CompletedProcess
     """first: a folder before all others on PATH."""
     path = f"{BIN}:{os.environ['PATH']}"
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60,
+        command, capture_output=True, text=True, check=False, timeout=120,
         env={"PATH": path if first is None else f"{first}:{path}", "HOME": "/nonexistent"},
     )  # fmt: skip
 

@@ -143,6 +143,7 @@ def test_nothing_is_written_when_nothing_changed(chain: KubeChain) -> None:
     chain.apply_shop()
     reconciler = chain.reconciler()
     chain.await_condition("SidecarGateway", "shop", "Programmed", "False", "Pending")
+    eventually(lambda: reconciler.metric("microgateway_statuses_written_total") >= 6, "all statuses")
     time.sleep(1)
     version = chain.read("DenyRules", "shop")["metadata"]["resourceVersion"]
     written = reconciler.metric("microgateway_statuses_written_total")

@@ -23,8 +23,11 @@ from microgateway_cli.redis_server import RedisServer
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
-#: Seconds in which anything that should happen must have happened.
-PATIENCE = 20.0
+#: Seconds in which anything that should happen must have happened, also on a busy machine.
+PATIENCE = 60.0
+
+#: Seconds in which a process that was told to end must have ended: what Kubernetes leaves a pod.
+ENDING = 30.0
 
 #: Seconds until an engine is ready: the first one of a run compiles all rules.
 COLD_START = 90.0
@@ -72,7 +75,7 @@ class Service:
         """Send the signal and wait for the end. The exit code."""
         assert self._process is not None
         self._process.send_signal(number)
-        code = self._process.wait(PATIENCE)
+        code = self._process.wait(ENDING)
         self._process = None
         return code
 

@@ -87,5 +87,5 @@ class Installed:
         """Whatever comes of it."""
         return subprocess.run(
             ["kubectl", f"--kubeconfig={self.cluster.kubeconfig}", *arguments],
-            input=stdin, capture_output=True, text=True, timeout=60, check=False,
+            input=stdin, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip

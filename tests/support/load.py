@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from chain import PATIENCE
+
 JSON = b'{"name": "espresso cup", "price": 12.5, "tags": ["kitchen", "coffee"], "text": "It\'s lovely"}'
 
 REQUESTS = (
@@ -58,7 +60,7 @@ class Load:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while not self.result.done and time.monotonic() < deadline:
             time.sleep(0.01)
         return self
@@ -70,14 +72,15 @@ class Load:
 
     def stop(self) -> Result:
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         return self.result
 
     def await_more(self, requests: int) -> None:
         """Return once that many further requests were answered, or some failed."""
         goal = self.result.done + requests
-        deadline = time.monotonic() + 20
-        while self.result.done < goal and not self.result.failures and time.monotonic() < deadline:
+        deadline = time.monotonic() + PATIENCE
+        while self.result.done < goal and not self.result.failures:
+            assert time.monotonic() < deadline, f"{goal - self.result.done} of {requests} not answered"
             time.sleep(0.005)
 
     async def _run(self) -> None:
@@ -111,7 +114,7 @@ class Load:
             if self._reconnect and reader.at_eof():
                 return
             writer.write(REQUESTS[number % len(REQUESTS)])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
                 fields = head.lower()
                 length = int(fields.partition(b"content-length: ")[2].partition(b"\r\n")[0])

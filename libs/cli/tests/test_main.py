@@ -31,13 +31,13 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word(manifests: str, tm
     command = [str(MICROGATEWAY), "validate", str(tmp_path)]
     with os.fdopen(writing, "w") as pipe:
         done = subprocess.run(
-            command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=120, check=False
         )
     assert done.stderr == ""
     assert done.returncode == 128 + signal.SIGPIPE
 
 
 def test_without_a_command_it_names_them() -> None:
-    done = subprocess.run([MICROGATEWAY], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([MICROGATEWAY], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "COMMAND" in done.stderr

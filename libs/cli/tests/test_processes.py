@@ -43,14 +43,14 @@ async def test_stop_asks_first_and_kills_who_does_not_listen() -> None:
     started = time.monotonic()
     await stubborn.stop(0.2)
     assert await stubborn.wait() == -signal.SIGKILL
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 async def test_stopping_what_has_ended_is_nothing() -> None:
     child = await start("")
     await child.wait()
-    async with asyncio.timeout(1):
-        await child.stop(5)
+    async with asyncio.timeout(30):
+        await child.stop(60)
 
 
 def test_a_free_port_is_given_once_and_never_to_a_connection() -> None:

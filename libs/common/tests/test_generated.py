@@ -41,5 +41,5 @@ def test_what_was_written_is_current(
 @pytest.mark.parametrize("script", ["generate_crds.py", "generate_reference.py"])
 def test_what_is_generated_in_the_repository_is_current(script: str) -> None:
     command = [sys.executable, str(SCRIPTS / script), "--check"]
-    check = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    check = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert (check.returncode, check.stderr) == (0, "")

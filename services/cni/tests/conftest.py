@@ -119,7 +119,7 @@ def network() -> Iterator[Network]:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
 
 
 def original_destination(connection: socket.socket) -> tuple[str, int]:

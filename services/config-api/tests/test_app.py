@@ -55,6 +55,7 @@ from microgateway_common.status import (
     Phase,
     Published,
 )
+from microgateway_config_api import live_changes
 from microgateway_config_api.app import create_app
 from microgateway_config_api.live_changes import News, changes
 from microgateway_config_api.settings import Settings
@@ -387,7 +388,7 @@ async def test_a_redis_that_does_not_answer_is_given_up_in_time() -> None:
     ):
         begun = time.monotonic()
         answer = await api.get("/readyz")
-        assert (answer.status_code, time.monotonic() - begun < 1) == (503, True)
+        assert (answer.status_code, time.monotonic() - begun < 4) == (503, True)
 
 
 async def test_metrics_count_gateways_engines_and_requests(api: httpx.AsyncClient, world: World) -> None:
@@ -417,7 +418,8 @@ async def test_the_page_is_of_this_site_alone(api: httpx.AsyncClient, path: str)
     assert "http" not in policy
 
 
-async def test_who_follows_hears_of_each_change(redis_url: RedisUrl) -> None:
+async def test_who_follows_hears_of_each_change(redis_url: RedisUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_changes, "GATHERING", 0.5)
     redis = connect(redis_url)
     try:
         news = changes(redis)
@@ -425,13 +427,13 @@ async def test_who_follows_hears_of_each_change(redis_url: RedisUrl) -> None:
         await redis.publish("mgw:shop:status:webshop", b"{}")
         await redis.publish("mgw:bank:acks", b"{}")
         await redis.publish("mgw:shop:blocks:webshop", b"1-0")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             assert await anext(news) == News(frozenset({"shop", "bank"}), frozenset({"shop"}))
         following = asyncio.ensure_future(anext(news))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         assert not following.done()  # both were one change
         await redis.publish("mgw:shop:status:webshop", b"{}")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             assert await following == News(changed=frozenset({"shop"}))
         await news.aclose()
     finally:

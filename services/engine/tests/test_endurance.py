@@ -12,9 +12,10 @@ from pathlib import Path
 
 import engine_configurations as configurations
 import pytest
-from engine_process import Engine, free_port
+from engine_process import Engine
 from raw_client import RawClient
 
+from microgateway_cli.processes import free_port
 from microgateway_common.settings import Address
 
 pytestmark = pytest.mark.slow

@@ -53,7 +53,7 @@ class Pod:
             ],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
         assert done.stderr == ""
@@ -99,4 +99,4 @@ def pod(tmp_path: Path) -> Iterator[Pod]:
 
 
 def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=20)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)

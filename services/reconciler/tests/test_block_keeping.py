@@ -64,7 +64,7 @@ async def listeners(redis: Redis) -> int:
 
 
 async def eventually(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             found = look()
             if asyncio.iscoroutine(found):
@@ -83,12 +83,12 @@ async def test_what_an_engine_reports_is_kept_and_announced(
 ) -> None:
     async with keeping(redis, desk, metrics), redis.pubsub() as announced:
         await announced.subscribe(keys.blocks(SHOP))
-        await announced.get_message(timeout=5)
+        await announced.get_message(timeout=30)
         for number in range(3):
             await redis.publish(CHANNEL, encode_event(replace(EVENT, request_id=f"r{number}")))
         await eventually(lambda: metrics.block_events_kept == 3)
         assert await kept(redis) == ["r2", "r1", "r0"]
-        message = await announced.get_message(timeout=5)
+        message = await announced.get_message(timeout=30)
         assert message is not None
         assert message["data"].decode() in [each.entry for each in await Blocks(redis).newest([SHOP], 3)]
 

@@ -180,7 +180,7 @@ async def test_a_newer_leader_ends_this_one(desk: Desk, redis: Redis) -> None:
     desk.save("shop", port=8081)
     publication.changed()
     with pytest.raises(SupersededError, match=str(newer.term)):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
 
 async def test_a_bundle_that_somebody_else_published_later_is_superseded(clock: Clock, redis: Redis) -> None:

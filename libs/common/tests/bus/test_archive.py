@@ -68,7 +68,7 @@ async def test_those_who_follow_the_gateway_are_told(archivist: Archivist, redis
     await redis.set(keys.status(KEY), "a status")
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.psubscribe(keys.ALL_STATUSES)
-        await pubsub.get_message(timeout=1)
+        await pubsub.get_message(timeout=30)
         await archivist.record(KEY, history(1), CONFIG, ())
         while (message := await pubsub.get_message(timeout=1)) is None:
             pass

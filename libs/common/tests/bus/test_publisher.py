@@ -65,7 +65,7 @@ async def test_what_is_stored_is_announced_once_and_the_same(redis: Redis) -> No
     publisher = await Publisher.claim(redis)
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(keys.bundle(KEY), keys.assignment(POD))
-        await pubsub.get_message(timeout=1)
+        await pubsub.get_message(timeout=30)
         await publisher.bundle(KEY, Generation(1), b"one")
         await publisher.bundle(KEY, Generation(1), b"stale")
         await publisher.assign(POD, b"assigned")

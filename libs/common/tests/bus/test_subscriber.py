@@ -94,7 +94,7 @@ async def served(reader: Reader) -> Applied | NoConfiguration:
     return acknowledgement.serving
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.005)
@@ -158,7 +158,7 @@ async def test_sessions_that_start_while_a_publisher_writes_miss_nothing(redis: 
             for _ in range(30):
                 generation += 1
                 await publisher.bundle(KEY, Generation(generation), str(generation).encode())
-            await eventually(partial(engine.is_at, generation), 2)
+            await eventually(partial(engine.is_at, generation))
 
 
 async def test_no_update_is_lost_when_redis_restarts_while_a_publisher_writes(
@@ -168,28 +168,32 @@ async def test_no_update_is_lost_when_redis_restarts_while_a_publisher_writes(
     publisher = await Publisher.claim(redis)
     generation = 0
 
-    async def publish(seconds: float) -> None:
+    async def publish(restarted: asyncio.Event) -> None:
         """As the reconciler does: after a failure, everything once more."""
         nonlocal generation
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        last = False
+        while not last:
+            last = restarted.is_set()
             try:
                 await publisher.assign(POD, said(Assigned(KEY)))
                 await publisher.bundle(KEY, Generation(generation + 1), str(generation + 1).encode())
                 generation += 1
             except UNAVAILABLE:
+                last = False
                 await asyncio.sleep(0.01)
 
     async with listening(redis, engine):
         for _ in range(2):
-            publishing = asyncio.create_task(publish(0.6))
-            await asyncio.sleep(0.2)
+            heard, restarted = engine.newest.get(KEY, 0), asyncio.Event()
+            publishing = asyncio.create_task(publish(restarted))
+            await eventually(lambda heard=heard: engine.newest.get(KEY, 0) > heard)  # type: ignore[misc]
             await asyncio.to_thread(redis_server.stop)
             await asyncio.sleep(0.1)
             await asyncio.to_thread(redis_server.start)
+            restarted.set()
             await publishing
             await eventually(lambda: engine.newest == {KEY: generation})
-    assert engine.connections == 3
+    assert engine.connections >= 3
     assert len(engine.disconnects) >= 2
     await redis.aclose()
 
@@ -223,24 +227,27 @@ async def test_an_engine_that_redis_refuses_is_not_connected_and_backs_off(redis
     await admin.aclose()
 
 
-async def test_acknowledgements_are_sent_on_news_renewed_and_expire(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(subscriber, "RENEWAL", 0.2)
-    monkeypatch.setattr(subscriber, "EXPIRY", 1)
+async def test_an_acknowledgement_is_sent_on_news(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber, "RENEWAL", 60)
     reader, engine = Reader(redis), Engine()
-    async with listening(redis, engine) as followed:
-        async with asyncio.timeout(5):
-            while await reader.engine(POD) is None:  # noqa: ASYNC110 - Redis is what changes
-                await asyncio.sleep(0.01)
+    async with listening(redis, engine) as followed, asyncio.timeout(10):
+        while await reader.engine(POD) is None:  # noqa: ASYNC110 - Redis is what changes
+            await asyncio.sleep(0.01)
         engine.newest[KEY] = 5
         followed.acknowledge()
-        async with asyncio.timeout(0.15):
-            while await served(reader) == NoConfiguration():  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.005)
-        await asyncio.sleep(1.2)
-        [renewed] = await reader.acknowledgements()
-        assert renewed.serving == Applied(Generation(5), Digest("sha256:00"))
-        assert time.time() - renewed.sent_at < 0.6
-    await asyncio.sleep(1.1)
-    assert await reader.acknowledgements() == []
+        while await served(reader) == NoConfiguration():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+        assert await served(reader) == Applied(Generation(5), Digest("sha256:00"))
+
+
+async def test_acknowledgements_are_renewed_and_expire(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber, "RENEWAL", 0.1)
+    monkeypatch.setattr(subscriber, "EXPIRY", 1)
+    reader, sent = Reader(redis), set[float]()
+    async with listening(redis, Engine()), asyncio.timeout(10):
+        while len(sent) < 4:
+            sent |= {each.sent_at for each in await reader.acknowledgements()}
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while await reader.acknowledgements():  # noqa: ASYNC110 - Redis is what changes
+            await asyncio.sleep(0.01)

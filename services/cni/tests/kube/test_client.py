@@ -76,7 +76,7 @@ def certificate(tmp_path: Path) -> Path:
     path = tmp_path / "server.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path), "-out", str(tmp_path / "ca.crt")]
-    subprocess.run([*command, *names], check=True, capture_output=True, timeout=20)
+    subprocess.run([*command, *names], check=True, capture_output=True, timeout=120)
     path.write_text(path.read_text() + (tmp_path / "ca.crt").read_text())
     return path
 

@@ -93,7 +93,7 @@ class Plugin:
         return self.end(self.start(command, netns, pod, uid, **fields))
 
     def end(self, process: subprocess.Popen[str]) -> Ended:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
         return Ended(process.returncode, json.loads(out) if out else None, err)
 
     def raw(self, stdin: bytes, environment: Mapping[str, str]) -> Ended:
@@ -101,7 +101,7 @@ class Plugin:
             self.command,
             input=stdin,
             capture_output=True,
-            timeout=30,
+            timeout=120,
             env={"PATH": os.defpath, **environment},
             check=False,
         )

@@ -62,7 +62,7 @@ def bridge(node: Namespace, environment: dict[str, str], directory: Path, **fiel
         input=json.dumps(configuration),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         env={**environment, "PATH": os.environ["PATH"]},
         check=False,
     )

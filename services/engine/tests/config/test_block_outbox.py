@@ -55,13 +55,13 @@ async def delivering(outbox: BlockOutbox, url: RedisUrl) -> AsyncIterator[None]:
 async def listening(redis: Redis) -> AsyncIterator[PubSub]:
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(CHANNEL)
-        await pubsub.get_message(timeout=5)
+        await pubsub.get_message(timeout=30)
         yield pubsub
 
 
 async def heard(pubsub: PubSub, number: int) -> list[bytes]:
     found: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found) < number:
             message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1)
             if message is not None:

@@ -65,7 +65,7 @@ async def running(bus: Bus) -> AsyncIterator[None]:
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.005)
 
@@ -150,7 +150,7 @@ async def test_another_redis_is_another_session(
         hand_out(tmp_path, RedisAccess(redis_server.url), KEYS[0])
         await eventually(serves(store, 2), "the second")
         redis = connect(redis_server.url)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await Reader(redis).acknowledgements():  # noqa: ASYNC110 - Redis is what changes
                 await asyncio.sleep(0.01)
         await redis.aclose()

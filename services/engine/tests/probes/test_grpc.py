@@ -24,7 +24,7 @@ RESPONSES = {b"": b"\x08\x01", b"\x0a\x04shop": b"\x08\x01", b"\x0a\x02db": b"\x
 
 
 async def run(port: int, service: str = "") -> Outcome:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await probe.run(GrpcProbe(port, service, 1.0), HOST, "kube-probe/1.29")
 
 

@@ -36,7 +36,7 @@ def answering(response: bytes) -> Script:
 
 async def run(origin: Origin, path: str = "/healthz", *headers: tuple[str, str]) -> Outcome:
     probe = HttpProbe(origin.address.port, path, False, headers, 1.0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await http.run(probe, HOST, AGENT)
 
 

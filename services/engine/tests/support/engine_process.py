@@ -21,7 +21,7 @@ from microgateway_common.ir.gateway import GatewayConfig
 from microgateway_common.names import Generation
 from microgateway_engine.config.disk import LastGood
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 ENGINE = Path(sys.executable).parent / "microgateway-engine"
 
 

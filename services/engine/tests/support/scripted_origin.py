@@ -13,7 +13,7 @@ from typing import Self
 from microgateway_common.settings import Address
 
 #: Seconds in which anything that should happen must have happened.
-PATIENCE = 8.0
+PATIENCE = 30.0
 
 
 class OriginConnection:

@@ -71,10 +71,11 @@ async def test_an_idle_connection_is_closed_when_certificates_become_required(
 async def test_a_busy_connection_gets_its_response_and_is_told_to_go(
     people: People, start_origin: StartOrigin, start_gateway: StartGateway, make_runtime: MakeRuntime
 ) -> None:
-    release = asyncio.Event()
+    arrived, release = asyncio.Event(), asyncio.Event()
 
     async def slow(connection: OriginConnection) -> None:
         await connection.request()
+        arrived.set()
         async with asyncio.timeout(PATIENCE):
             await release.wait()
         await connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
@@ -82,7 +83,8 @@ async def test_a_busy_connection_gets_its_response_and_is_told_to_go(
     gateway = await start_gateway((await start_origin(slow)).address, people.config())
     client = await connect(gateway.address)
     asking = asyncio.create_task(client.get("/x"))
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(PATIENCE):
+        await arrived.wait()
 
     gateway.server.serve(make_runtime(people.config(required()), 2))
     release.set()

@@ -120,7 +120,7 @@ _REDIRECT = """
 
 
 def _run(*command: str, text: str = "") -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, (command, done.stderr)
     return done.stdout
 

@@ -17,7 +17,6 @@ import engine_configurations as configurations
 import h2_peers
 import pytest
 from certificates import self_signed
-from engine_process import free_port
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from h2_peers import Fields, H2Peer, Message
@@ -32,6 +31,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
+from microgateway_cli.processes import free_port
 from microgateway_common.ir.gateway import AutoProtocol, GatewayConfig, Http2Protocol, Protocol
 from microgateway_common.ir.tls import ClientTls
 from microgateway_common.settings import Address
@@ -265,7 +265,7 @@ async def test_a_reset_goes_on_over_http2(start_gateway: StartGateway) -> None:
         stream, _ = await opened(client)
         client.framing.reset_stream(stream, ErrorCodes.CANCEL)
         await client.flush()
-        await asyncio.wait_for(reset.wait(), 5)
+        await asyncio.wait_for(reset.wait(), 30)
 
 
 async def test_the_application_sees_an_ordinary_handshake(
@@ -520,7 +520,7 @@ async def test_a_side_that_breaks_off_breaks_the_other(
             await client.send_body(stream, b"go", end=False)
             await client.until(lambda: message.reset is not None, "a reset")
             assert message.reset == ErrorCodes.CANCEL
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 30)
         assert len(await gateway.log(1)) == 1
 
 
@@ -593,7 +593,7 @@ async def test_a_drain_ends_tunnels_at_its_deadline(
     gateway = await start_gateway(origin.address, config())
     async with client_of(gateway) as client:
         stream, message = await opened(client)
-        draining = asyncio.create_task(gateway.server.drain(0.6))
+        draining = asyncio.create_task(gateway.server.drain(2))
         await asyncio.sleep(0.3)
         await client.send_body(stream, b"ping", end=False)
         await client.until(lambda: message.body == b"ping", "the echo")

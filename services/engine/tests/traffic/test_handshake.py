@@ -228,8 +228,8 @@ async def test_a_server_that_drains_waits_for_no_handshake(
     gateway = await start_gateway(origin.address, shop.config())
     client = await gateway.client()
     await eventually(lambda: gateway.port_metrics.active == 1, "the connection")
-    async with asyncio.timeout(2):
-        await gateway.server.drain(0.2)
+    async with asyncio.timeout(30):
+        await gateway.server.drain(60)
     assert await client.refused()
     assert gateway.port_metrics.active == 0
 

@@ -36,7 +36,7 @@ async def test_who_is_in_the_queue_when_it_closes_is_served() -> None:
     loop = asyncio.get_running_loop()
     for client in clients:
         client.setblocking(False)
-        assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b"hello"
+        assert await asyncio.wait_for(loop.sock_recv(client, 100), 30) == b"hello"
         client.close()
 
 

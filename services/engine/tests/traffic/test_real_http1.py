@@ -15,9 +15,9 @@ from pathlib import Path
 import aiohttp
 import httpx
 import pytest
-from engine_process import free_port
 from running_gateway import Gateway, StartGateway, eventually
 
+from microgateway_cli.processes import free_port
 from microgateway_common.settings import Address
 
 #: An ASGI application: what came as JSON, a body back in pieces, and a response without a length.

@@ -17,7 +17,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 from certificates import authority, pem, self_signed
-from engine_process import free_port
 from running_gateway import Gateway, StartGateway, eventually
 from tls_configurations import IGNORED, MODERN, config, materials, server_tls
 from websockets.asyncio.client import ClientConnection, connect
@@ -25,11 +24,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from microgateway_cli.processes import free_port
 from microgateway_common.ir.tls import ClientTls
 from microgateway_common.settings import Address
 from microgateway_engine.config.runtime import Runtime
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 

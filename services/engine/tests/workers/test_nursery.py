@@ -46,7 +46,7 @@ async def main():
     story = []
 
     async def event():
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await events.get()
 
     ends = {}
@@ -106,7 +106,7 @@ def run(tmp_path: Path, story: str) -> tuple[Any, str]:
     """What the script printed, and its complaints."""
     script = tmp_path / "script.py"
     script.write_text(FRAME % story)
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     return json.loads(done.stdout or "[]"), done.stderr
 
 

@@ -94,7 +94,7 @@ async def at_work(serve: Serve, server: Server, desk: Desk) -> AsyncIterator[Sta
 
 
 async def eventually(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             if look():
                 return

@@ -33,7 +33,7 @@ async def batches(tmp_path: Path) -> AsyncIterator[Next]:
     assert await anext(source) == [FileContent(str(tmp_path / "a.yaml"), b"a: 1")]
 
     async def next_batch() -> list[Change]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await anext(source)
 
     yield next_batch
@@ -84,7 +84,7 @@ async def test_mounted_config_maps_are_swapped_by_links(tmp_path: Path) -> None:
     assert await anext(source) == [FileContent(str(tmp_path / "a.yaml"), b"revision: 1")]
     (tmp_path / "..new").symlink_to("..2")
     (tmp_path / "..new").replace(tmp_path / "..data")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await anext(source) == [FileContent(str(tmp_path / "a.yaml"), b"revision: 2")]
     await source.aclose()  # type: ignore[attr-defined]
 

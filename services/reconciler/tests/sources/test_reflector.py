@@ -156,7 +156,7 @@ class Cluster:
 
 
 async def following(batches: AsyncIterator[list[ObjectChange]]) -> list[ObjectChange]:
-    return await asyncio.wait_for(anext(batches), 5)
+    return await asyncio.wait_for(anext(batches), 30)
 
 
 async def test_the_first_batch_is_everything_and_the_rest_what_changes(serve: Serve) -> None:

@@ -86,7 +86,7 @@ class Inbox:
         self.told.put_nowait((ref, None))
 
     async def next(self) -> tuple[ObjectRef, str | None]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.told.get()
 
 

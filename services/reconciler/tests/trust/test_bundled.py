@@ -65,7 +65,7 @@ async def test_the_reconciler_may_do_all_its_work(writer: Redis) -> None:
     await users.remove_other_users(writer, [])
     async with writer.pubsub() as pubsub:
         await pubsub.psubscribe(keys.ALL_ACKNOWLEDGEMENTS, keys.ALL_BLOCK_REPORTS)
-        confirmed = await pubsub.get_message(timeout=5)
+        confirmed = await pubsub.get_message(timeout=30)
         assert confirmed is not None
         assert confirmed["type"] == "psubscribe"
     keeper = BlockKeeper(writer, publisher.term)
@@ -114,7 +114,7 @@ async def test_the_config_api_reads_and_writes_nothing(server: SecureRedis, writ
     assert (await blocks.newest([KEY], 10), await blocks.find("b", [KEY])) == ([], None)
     async with client.pubsub() as pubsub:
         await pubsub.psubscribe(keys.ALL_STATUSES, keys.ALL_ACKNOWLEDGEMENTS, keys.ALL_BLOCKS)
-        confirmed = await pubsub.get_message(timeout=5)
+        confirmed = await pubsub.get_message(timeout=30)
         assert confirmed is not None
         assert confirmed["type"] == "psubscribe"
     for command in (["SET", keys.PROBLEMS, "x"], ["DEL", keys.TERM], ["PUBLISH", "mgw:shop:acks", "x"]):

@@ -181,10 +181,10 @@ async def may_run(admin: Redis, user: str, *command: str) -> bool:
 async def test_an_engine_listens_to_its_own(admin: Redis, engine: Redis) -> None:
     async with engine.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(bundle("shop"), assignment("shop"))
-        await pubsub.get_message(timeout=1)
+        await pubsub.get_message(timeout=30)
         await users.set_users(admin, {SHOP: (b"shop-next",)})  # nobody is thrown out by it
         await admin.publish(bundle("shop"), "news")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (heard := await pubsub.get_message(timeout=1)) is None:
                 pass
         assert heard["data"] == b"news"

@@ -166,7 +166,7 @@ async def test_it_waits_for_the_api_server_and_outlives_its_absence(
     await asyncio.sleep(0.05)
     assert not waiting.done()
     memory.is_away = False
-    first = await asyncio.wait_for(waiting, 5)
+    first = await asyncio.wait_for(waiting, 30)
 
     shown: list[State] = []
     memory.is_away = True

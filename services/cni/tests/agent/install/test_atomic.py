@@ -47,7 +47,7 @@ def crash(*_): os.kill(os.getpid(), signal.SIGKILL)
 from microgateway_cni.agent.install import atomic
 atomic.write(pathlib.Path(sys.argv[1]), b"ours" * 10_000, 0o644)
 """
-    done = subprocess.run([sys.executable, "-c", crashing, str(path)], check=False, timeout=20)
+    done = subprocess.run([sys.executable, "-c", crashing, str(path)], check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"the primary's"
     (aside,) = set(tmp_path.iterdir()) - {path}

@@ -273,7 +273,7 @@ async def test_a_client_that_gives_up_ends_the_applications_work(
     await eventually(lambda: origin.heads)
     client.framing.reset_stream(stream, ErrorCodes.CANCEL)
     await client.flush()
-    await asyncio.wait_for(ended.wait(), 2)
+    await asyncio.wait_for(ended.wait(), 30)
     (line,) = await gateway.log(1)
     assert line["airlock"]["summary"]["action"] == "client_gone"
     assert (await client.ask(get("/"))).status == 200
@@ -609,7 +609,7 @@ async def test_draining_finishes_streams_and_refuses_others(
     await idle.until(lambda: idle.events)
     stream = await busy.send(get("/"))
     await eventually(lambda: origin.heads)
-    draining = asyncio.ensure_future(gateway.server.drain(5))
+    draining = asyncio.ensure_future(gateway.server.drain(60))
     await idle.closed()
     assert idle.goaway[-1] == (ErrorCodes.NO_ERROR, 0)
     await busy.until(lambda: busy.goaway)
@@ -619,7 +619,7 @@ async def test_draining_finishes_streams_and_refuses_others(
     answering.set()
     assert (await busy.answer(stream)).body == b"done"
     await busy.closed()
-    await asyncio.wait_for(draining, 2)
+    await asyncio.wait_for(draining, 30)
     assert len(origin.heads) == 1
 
 

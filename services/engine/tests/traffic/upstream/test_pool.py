@@ -210,7 +210,7 @@ async def test_no_answer_to_a_connect_is_a_timeout(
 async def test_an_upload_waits_for_the_connection(
     start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(pool, "CONNECT_TIMEOUT", 2.0)
     with never_accepting() as address:
         gateway = await start_gateway(address)
         client = await gateway.client()
@@ -333,7 +333,7 @@ async def test_an_unused_connection_is_closed_in_time(
     origin = await start_origin(script)
     client = await (await start_gateway(origin.address)).client()
     await client.get("/")
-    await asyncio.wait_for(ended.wait(), 2)
+    await asyncio.wait_for(ended.wait(), 30)
     assert (await client.get("/")).status == 200
     assert origin.connections == 2
 
