@@ -4,6 +4,7 @@ import threading
 from itertools import accumulate
 from pathlib import Path
 
+import hyperscan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,10 @@ def test_threads_share_a_rule_set(rules: RuleSet) -> None:
     assert len(set(found)) == 1
 
 
+#: Where a serialized database says which processor it is for (Hyperscan, src/database.h).
+_PLATFORM = slice(12, 20)
+
+
 class TestCache:
     @pytest.fixture
     def compiled(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -97,6 +102,16 @@ class TestCache:
         assert len(compiled) == 2
         assert "XSS-010" in _rule_ids(again, b"<script>")
         assert file.read_bytes() != damaged
+
+    def test_one_for_another_processor_is_replaced(self, tmp_path: Path, compiled: list[int]) -> None:
+        made = RuleSet.load(tmp_path)
+        database = bytearray(hyperscan.dumpb(made._database))
+        database[_PLATFORM] = bytes(8)
+        (file,) = tmp_path.iterdir()
+        rule_set._write(file, rule_set._digest(made.rules), bytes(database))
+        again = RuleSet.load(tmp_path)
+        assert len(compiled) == 2
+        assert "XSS-010" in _rule_ids(again, b"<script>")
 
     def test_one_that_cannot_be_written_costs_time_only(self, tmp_path: Path) -> None:
         occupied = tmp_path / "file"

@@ -144,24 +144,22 @@ def _compile(rules: tuple[Rule, ...]) -> hyperscan.Database:
 
 
 def _digest(rules: tuple[Rule, ...]) -> str:
-    """Of everything that decides what the database looks like: rules, library, processor."""
-    library = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    library.compile(expressions=[b"a"], flags=[_FLAGS])
-    version = metadata.version("hyperscan")
-    seen = hashlib.sha256(f"{version} {library.info()!r} {_FLAGS}\0".encode())
+    """Of what decides what the database looks like: rules and library. The library itself refuses to load one
+    that another version made, or one for another kind of processor."""
+    seen = hashlib.sha256(f"{metadata.version('hyperscan')} {_FLAGS}\0".encode())
     for expression in _expressions(rules):
         seen.update(b"%d:%b" % (len(expression), expression))
     return seen.hexdigest()
 
 
 def _read(file: Path, digest: str) -> hyperscan.Database | None:
+    expected = _MAGIC + digest.encode() + b"\n"
     try:
-        content = file.read_bytes()
+        with file.open("rb") as content:  # megabytes: slices would copy them
+            header, checksum, data = content.read(len(expected)), content.read(32), content.read()
     except OSError:
         return None
-    header = _MAGIC + digest.encode() + b"\n"
-    checksum, data = content[len(header) : len(header) + 32], content[len(header) + 32 :]
-    if not content.startswith(header) or hashlib.sha256(data).digest() != checksum:
+    if header != expected or hashlib.sha256(data).digest() != checksum:
         return None
     try:
         return hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
