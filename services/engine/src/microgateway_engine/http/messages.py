@@ -22,6 +22,10 @@ Trailers = tuple[tuple[bytes, bytes], ...]
 
 Version = Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2"]
 
+#: Options of the Connection fields (RFC 9110 section 7.6.1) in lower case; HTTP/2 has none.
+ConnectionOptions = frozenset[bytes]
+NO_OPTIONS: Final[ConnectionOptions] = frozenset()
+
 
 def first_values(headers: Headers) -> FirstValues:
     """What a head says, by name."""
@@ -70,6 +74,7 @@ class RequestHead(Struct):
     keep_alive: bool
     size: int
     opens_tunnel: bool = False
+    connection: ConnectionOptions = NO_OPTIONS
 
 
 class ResponseHead(Struct):
@@ -82,6 +87,7 @@ class ResponseHead(Struct):
     framing: Framing
     keep_alive: bool
     size: int
+    connection: ConnectionOptions = NO_OPTIONS
 
 
 class Data(Struct, frozen=True):

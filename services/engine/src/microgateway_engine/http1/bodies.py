@@ -1,4 +1,4 @@
-"""Readers that cut one message's body out of a byte stream.
+"""Readers that cut one message's body of unknown length out of a byte stream.
 
 `feed` takes the bytes at hand and returns (body bytes, bytes left over); `done` tells whether the body
 is complete, after which the rest belongs to the next message and `trailers` are those that came.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from microgateway_engine.http.errors import ProtocolError
-from microgateway_engine.http.messages import Framing, Length, NoBody, Streamed, Trailers, UntilClose
+from microgateway_engine.http.messages import Trailers
 
 from .heads import parse_fields
 
@@ -20,25 +20,6 @@ MAX_CHUNK_LINE = 256
 MAX_TRAILERS = 8192
 
 _BARE_LF = "a bare LF in chunked framing"
-
-
-class LengthReader:
-    """Content-Length bytes."""
-
-    trailers: Trailers = ()
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-        self.done = size == 0
-
-    def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        left = self._left
-        if len(data) < left:
-            self._left = left - len(data)
-            return data, b""
-        self._left = 0
-        self.done = True
-        return data[:left], data[left:]
 
 
 class UntilCloseReader:
@@ -142,17 +123,4 @@ class ChunkedReader:
         return int(digits, 16)
 
 
-BodyReader = LengthReader | ChunkedReader | UntilCloseReader
-
-
-def body_reader(framing: Framing, status: int) -> BodyReader:
-    """The reader of a framing. status: of the ProtocolError for a body that breaks it."""
-    if isinstance(framing, Length):
-        return LengthReader(framing.size)
-    match framing:
-        case NoBody():
-            return LengthReader(0)
-        case Streamed():
-            return ChunkedReader(status)
-        case UntilClose():
-            return UntilCloseReader()
+BodyReader = ChunkedReader | UntilCloseReader

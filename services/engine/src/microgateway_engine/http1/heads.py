@@ -7,6 +7,8 @@ from typing import Final
 from microgateway_engine.http.errors import ProtocolError
 from microgateway_engine.http.fields import FIELD_TEXT, MAX_FIELDS, TOKEN, request_method
 from microgateway_engine.http.messages import (
+    NO_OPTIONS,
+    ConnectionOptions,
     FirstValues,
     Headers,
     RequestHead,
@@ -33,11 +35,20 @@ def parse_request_head(data: bytes) -> RequestHead:
     method = request_method(raw_method)
     if not target:
         raise ProtocolError(400, "empty request target")
-    known = _version(version, 505, 400)
+    known = _VERSIONS.get(version) or _other_version(version, 505, 400)
     first = first_values(headers)
-    framing = request_framing(known, headers, first)
-    keep_alive = _keep_alive(known, headers, first)
-    return RequestHead(method, target, known, headers, first, framing, keep_alive, len(data) + 4)
+    options = _connection(headers, first) if b"connection" in first else NO_OPTIONS
+    return RequestHead(
+        method,
+        target,
+        known,
+        headers,
+        first,
+        request_framing(known, headers, first),
+        _keep_alive(known, options),
+        len(data) + 4,
+        connection=options,
+    )
 
 
 def parse_response_head(data: bytes, method: str) -> ResponseHead:
@@ -45,26 +56,37 @@ def parse_response_head(data: bytes, method: str) -> ResponseHead:
     line, headers = _split(data, 502)
     version, _, rest = line.partition(b" ")
     code, _, reason = rest.partition(b" ")
-    known = _version(version, 502, 502)
+    known = _VERSIONS.get(version) or _other_version(version, 502, 502)
     if len(code) != 3 or not code.isdigit() or not b"100" <= code <= b"599":
         raise ProtocolError(502, "malformed status line")
     status = int(code)
     first = first_values(headers)
-    framing = response_framing(method, status, headers, first)
-    keep_alive = _keep_alive(known, headers, first)
-    return ResponseHead(status, reason, headers, first, framing, keep_alive, len(data) + 4)
+    options = _connection(headers, first) if b"connection" in first else NO_OPTIONS
+    return ResponseHead(
+        status,
+        reason,
+        headers,
+        first,
+        response_framing(method, status, headers, first),
+        _keep_alive(known, options),
+        len(data) + 4,
+        options,
+    )
+
+
+#: A field as a line without its end.
+_line: Final = b": ".join
 
 
 def write_request_head(method: str, target: bytes, host: bytes, headers: Headers, lines: bytes) -> bytes:
     """lines: field lines after all others, each with its CRLF."""
-    fields = b"".join([b"%b: %b\r\n" % field for field in headers])
-    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b\r\n" % (method.encode("ascii"), target, host, fields, lines)
+    first = b"%b %b HTTP/1.1\r\nhost: %b" % (method.encode("ascii"), target, host)
+    return b"\r\n".join((first, *map(_line, headers), lines + b"\r\n"))
 
 
 def write_response_head(status: int, reason: bytes, headers: Headers, lines: bytes) -> bytes:
     """lines: as in `write_request_head`."""
-    fields = b"".join([b"%b: %b\r\n" % field for field in headers])
-    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, reason, fields, lines)
+    return b"\r\n".join((b"HTTP/1.1 %d %b" % (status, reason), *map(_line, headers), lines + b"\r\n"))
 
 
 def write_last_chunk(trailers: Trailers) -> bytes:
@@ -76,7 +98,7 @@ def write_last_chunk(trailers: Trailers) -> bytes:
 _ORDINARY: Final = {each: frozenset((each.lower(),)) for each in (b"keep-alive", b"Keep-Alive", b"close")}
 
 
-def connection_options(value: bytes) -> frozenset[bytes]:
+def connection_options(value: bytes) -> ConnectionOptions:
     """The options of a Connection field in lower case (RFC 9110 section 7.6.1)."""
     ordinary = _ORDINARY.get(value)
     if ordinary is not None:
@@ -127,11 +149,11 @@ def _split(data: bytes, status: int) -> tuple[bytes, Headers]:
     return line, parse_fields(lines, status)
 
 
-def _version(version: bytes, unsupported: int, malformed: int) -> Version:
-    if version == b"HTTP/1.1":
-        return "HTTP/1.1"
-    if version == b"HTTP/1.0":
-        return "HTTP/1.0"
+_VERSIONS: Final[dict[bytes, Version]] = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
+
+
+def _other_version(version: bytes, unsupported: int, malformed: int) -> Version:
+    """Of one that nobody sends."""
     major_minor = version.removeprefix(b"HTTP/")
     if (
         len(version) == 8
@@ -145,16 +167,15 @@ def _version(version: bytes, unsupported: int, malformed: int) -> Version:
     raise ProtocolError(malformed, "malformed HTTP version")
 
 
-def _keep_alive(version: Version, headers: Headers, first: FirstValues) -> bool:
+def _connection(headers: Headers, first: FirstValues) -> ConnectionOptions:
+    if len(first) == len(headers):
+        return connection_options(first[b"connection"])
+    named = [connection_options(value) for name, value in headers if name == b"connection"]
+    return NO_OPTIONS.union(*named)
+
+
+def _keep_alive(version: Version, options: ConnectionOptions) -> bool:
     """RFC 9112 section 9.3."""
-    keep = version == "HTTP/1.1"
-    if b"connection" not in first:
-        return keep
-    for name, value in headers:
-        if name == b"connection":
-            options = connection_options(value)
-            if b"close" in options:
-                return False
-            if b"keep-alive" in options:
-                keep = True
-    return keep
+    if b"close" in options:
+        return False
+    return version == "HTTP/1.1" or b"keep-alive" in options

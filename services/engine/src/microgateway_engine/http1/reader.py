@@ -16,12 +16,14 @@ from microgateway_engine.http.messages import (
     END,
     Data,
     End,
+    Length,
     NoBody,
     RequestHead,
     ResponseHead,
+    Streamed,
 )
 
-from .bodies import BodyReader, UntilCloseReader, body_reader
+from .bodies import BodyReader, ChunkedReader, UntilCloseReader
 from .heads import parse_request_head, parse_response_head
 
 
@@ -44,6 +46,8 @@ class MessageReader(Generic[HeadT]):
         self._too_long = too_long
         self._buffer = b""
         self._searched = 0
+        #: Bytes of a body of known length that have not come yet.
+        self._left = 0
         self._body: BodyReader | None = None
         self._end: End | None = None
 
@@ -55,7 +59,7 @@ class MessageReader(Generic[HeadT]):
     @property
     def between_messages(self) -> bool:
         """No message has begun: the peer may close the connection without loss."""
-        return self._body is None and not self._buffer and self._end is None
+        return not self._buffer and self._body is None and not self._left and self._end is None
 
     def feed(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
@@ -71,6 +75,8 @@ class MessageReader(Generic[HeadT]):
         if end is not None:
             self._end = None
             return end
+        if self._left:
+            return self._next_data()
         body = self._body
         if body is None:
             return self._next_head()
@@ -108,11 +114,31 @@ class MessageReader(Generic[HeadT]):
             raise ProtocolError(self._too_long, f"a head of more than {self.max_head} bytes")
         head = self._parse(buffer[:end])
         self._buffer = buffer[end + 4 :]
-        if isinstance(head.framing, NoBody):
+        framing = head.framing
+        if isinstance(framing, NoBody):
             self._end = END
+        elif isinstance(framing, Length):
+            self._left = framing.size
+        elif isinstance(framing, Streamed):
+            self._body = ChunkedReader(self._malformed)
         else:
-            self._body = body_reader(head.framing, self._malformed)
+            self._body = UntilCloseReader()
         return head
+
+    def _next_data(self) -> Data | NeedData:
+        """Of a body whose length is known."""
+        data, left = self._buffer, self._left
+        if not data:
+            return NEED_DATA
+        self._buffer = b""
+        if len(data) < left:
+            self._left = left - len(data)
+            return Data(data)
+        self._left = 0
+        self._end = END
+        if len(data) > left:
+            data, self._buffer = data[:left], data[left:]
+        return Data(data)
 
     def _refuse_hopeless(self, buffer: bytes) -> None:
         if len(buffer) > self.max_head:

@@ -36,8 +36,6 @@ def new_key() -> bytes:
 def requested_key(head: RequestHead) -> bytes:
     """The key of a request that asks for WebSocket; empty when it asks for nothing, for another protocol (h2c
     among them), or not as it should."""
-    if b"upgrade" not in head.first:
-        return b""
     if head.method != "GET" or head.version != "HTTP/1.1" or not isinstance(head.framing, NoBody):
         return b""
     if not _names_websocket(head.headers):

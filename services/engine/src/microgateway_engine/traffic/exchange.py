@@ -44,9 +44,10 @@ from microgateway_engine.http1.websocket import ACCEPT, KEY, is_agreed, new_key,
 from microgateway_engine.telemetry.operators import ExchangeContext
 from microgateway_engine.tls.session import TlsSession
 from microgateway_engine.tls.xfcc import forwarded
+from microgateway_inspection.header_rewrites import Rewriter
 from microgateway_inspection.policy import BufferBody, StreamBody
 from microgateway_inspection.request import Request
-from microgateway_inspection.verdict import Block, Pass, Threat, Verdict
+from microgateway_inspection.verdict import Block, Threat, Verdict
 
 from .forwarding import (
     REQUEST_DROPPED,
@@ -301,15 +302,15 @@ class Exchange:
         self.answered = time.perf_counter()
         self.status = head.status
         self.response_headers = head.headers
-        self.response_first = head.first
+        self.response_first = first = head.first
         self.response_head_bytes = head.size
-        fields = end_to_end(head.headers, head.first)
-        if self.protection is not None:
-            fields = self._rewrite("response", fields, self.protection)
-        if isinstance(head.framing, _SIZED):
-            length = head.first.get(b"content-length")
-            if length is not None and head.status != 204:  # RFC 9110 section 8.6
-                fields.append((b"content-length", length))
+        fields = end_to_end(head.headers, head.connection)
+        protection = self.protection
+        if protection is not None:
+            fields = self._rewrite("response", protection.response_headers, fields, protection)
+        length = first.get(b"content-length")
+        if length is not None and isinstance(head.framing, _SIZED) and head.status != 204:
+            fields.append((b"content-length", length))  # not with 204 (RFC 9110 section 8.6)
         return fields
 
     @property
@@ -411,13 +412,9 @@ class Exchange:
     def _judge(self, verdict: Verdict, body: bytes) -> Action:
         if verdict.threats:
             self.threats = (*self.threats, *verdict.threats)
-        match verdict:
-            case Pass():
-                return self._forward_head(body)
-            case Block(cause):
-                return self._block(cause)
-            case _:
-                assert_never(verdict)
+        if isinstance(verdict, Block):
+            return self._block(verdict.cause)
+        return self._forward_head(body)
 
     def _judge_trailers(self, trailers: Trailers) -> Action:
         fields = end_to_end_trailers(trailers)
@@ -463,16 +460,23 @@ class Exchange:
         self.forwarded = time.perf_counter()
         head = self._head
         dropped = _TUNNEL_DROPPED if self.opens_tunnel else REQUEST_DROPPED
-        fields = end_to_end(head.headers, head.first, dropped)
-        if self.protection is not None:
-            fields = self._rewrite("request", fields, self.protection)
+        fields = end_to_end(head.headers, head.connection, dropped)
+        protection = self.protection
+        if protection is not None:
+            fields = self._rewrite("request", protection.request_headers, fields, protection)
         if (xfcc := self.application.xfcc) is not Xfcc.SANITIZE:
             set_client_certificate(fields, forwarded(xfcc, head.headers, self.peer.tls))
-        add_forwarding(fields, self.peer.address, self.peer.scheme, self.request_id)
+        peer = self.peer
+        add_forwarding(fields, peer.address, peer.scheme, self.request_id)
         if self.trace is not None:
             self.trace.tell(fields)
-        self._websocket_key = new_key() if self.opens_tunnel else requested_key(head)
-        framing: Framing = NO_BODY if self.opens_tunnel else head.framing
+        framing: Framing = head.framing
+        key = b""
+        if self.opens_tunnel:
+            framing = NO_BODY
+            self._websocket_key = key = new_key()
+        elif b"upgrade" in head.first:
+            self._websocket_key = requested_key(head)
         if held and self.request_complete:
             # A body that came in chunks and was held goes on with its length.
             framing = Length(len(body))
@@ -484,17 +488,16 @@ class Exchange:
             head.method,
             target.raw,
             target.authority,
-            self.peer.scheme,
+            peer.scheme,
             fields,
             framing,
             body,
             self.request_complete,
-            upgrade=self.asks_for_upgrade,
-            websocket_key=self._websocket_key if self.opens_tunnel else b"",
+            upgrade=bool(self._websocket_key),
+            websocket_key=key,
         )
 
-    def _rewrite(self, direction: str, fields: Headers, protection: Protection) -> Headers:
-        rewriter = protection.request_headers if direction == "request" else protection.response_headers
+    def _rewrite(self, direction: str, rewriter: Rewriter, fields: Headers, protection: Protection) -> Headers:
         if not protection.record_rewrites:
             return rewriter.apply(fields, self._request, ExchangeContext(self))
         fields, actions = rewriter.apply_recorded(fields, self._request, ExchangeContext(self))

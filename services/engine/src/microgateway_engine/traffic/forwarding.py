@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from microgateway_engine.http.messages import FirstValues, Headers, Trailers
-from microgateway_engine.http1.heads import connection_options
+from microgateway_engine.http.messages import ConnectionOptions, Headers, Trailers
 from microgateway_engine.tls import xfcc
 from microgateway_inspection.header_rewrites import MANAGED
 
@@ -17,14 +16,13 @@ from microgateway_inspection.header_rewrites import MANAGED
 REQUEST_DROPPED: Final = MANAGED | {xfcc.NAME}
 
 
-def end_to_end(headers: Headers, first: FirstValues, dropped: frozenset[bytes] = MANAGED) -> Headers:
-    """The fields that go on to the other side, and that header rewrites may touch."""
-    if b"connection" in first:
-        for name, value in headers:
-            if name == b"connection":
-                options = connection_options(value)
-                if not options <= dropped:
-                    dropped |= options
+def end_to_end(
+    headers: Headers, options: ConnectionOptions, dropped: frozenset[bytes] = MANAGED
+) -> Headers:
+    """The fields that go on to the other side, and that header rewrites may touch. options: of the head's
+    Connection fields, which name others of one connection."""
+    if not options <= dropped:
+        dropped |= options
     return [field for field in headers if field[0] not in dropped]
 
 
