@@ -32,8 +32,9 @@ from microgateway_engine.http1.reader import NEED_DATA, MessageReader, RequestRe
 from microgateway_engine.telemetry.counters import PortCounters
 from microgateway_engine.telemetry.metrics import Metrics
 from microgateway_engine.telemetry.sink import LineSink
+from microgateway_engine.traffic.actions import Forward
 from microgateway_engine.traffic.destination import Explicit
-from microgateway_engine.traffic.exchange import Exchange, Forward, Peer
+from microgateway_engine.traffic.exchange import Exchange, Peer
 from microgateway_engine.traffic.server import Server
 from microgateway_inspection.rule_set import RuleSet
 

@@ -9,7 +9,8 @@ from typing import Any
 from microgateway_common.settings import Address
 from microgateway_engine.config.runtime import ApplicationRuntime
 from microgateway_engine.http.messages import Framing, Headers, Trailers
-from microgateway_engine.traffic.exchange import Exchange, Forward
+from microgateway_engine.traffic.actions import Forward
+from microgateway_engine.traffic.exchange import Exchange
 from microgateway_engine.traffic.relay import Relay
 from microgateway_engine.traffic.replies import Reply
 

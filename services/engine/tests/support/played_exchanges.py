@@ -13,7 +13,8 @@ from microgateway_engine.config.runtime import ApplicationRuntime
 from microgateway_engine.http.errors import ProtocolError
 from microgateway_engine.http.messages import Data, End, NoBody, RequestHead
 from microgateway_engine.http1.reader import NeedData, RequestReader
-from microgateway_engine.traffic.exchange import PASS_ON, Action, Exchange, Forward, PassOn, Peer
+from microgateway_engine.traffic.actions import PASS_ON, Action, Forward, PassOn
+from microgateway_engine.traffic.exchange import Exchange, Peer
 from microgateway_engine.traffic.replies import Reply
 from microgateway_engine.traffic.turns import Turns
 from microgateway_engine.traffic.upstream.http1 import Http1Upstream, UpstreamMetrics

@@ -14,7 +14,8 @@ from microgateway_engine.config.client import client_address
 from microgateway_engine.config.runtime import ApplicationRuntime, Route
 from microgateway_engine.http1.heads import parse_request_head, parse_response_head
 from microgateway_engine.telemetry.access_log import default_line
-from microgateway_engine.traffic.exchange import Exchange, Forward, Peer
+from microgateway_engine.traffic.actions import Forward
+from microgateway_engine.traffic.exchange import Exchange, Peer
 
 REQUEST = (
     b"POST /orders/./7?token=x HTTP/1.1\r\nHost: shop.example\r\n"

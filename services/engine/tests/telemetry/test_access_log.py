@@ -28,7 +28,8 @@ from microgateway_engine.http.targets import Target
 from microgateway_engine.telemetry.access_log import MAX_TEXT, access_log_format, default_line, timestamp
 from microgateway_engine.telemetry.tracing.spans import Ids
 from microgateway_engine.telemetry.tracing.tracer import Trace
-from microgateway_engine.traffic.exchange import Exchange, Outcome
+from microgateway_engine.traffic.exchange import Exchange
+from microgateway_engine.traffic.outcome import Outcome
 from microgateway_inspection.verdict import LimitThreat, ParserThreat
 
 ExchangeFactory = Callable[..., Exchange]

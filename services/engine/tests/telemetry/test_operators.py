@@ -16,7 +16,8 @@ from microgateway_common.ir.templates import Operator
 from microgateway_common.operators import OPERATORS, UNAVAILABLE, Argument, parse_template
 from microgateway_engine import __version__
 from microgateway_engine.telemetry.operators import ExchangeContext, operator_function
-from microgateway_engine.traffic.exchange import Exchange, Outcome, Peer
+from microgateway_engine.traffic.exchange import Exchange, Peer
+from microgateway_engine.traffic.outcome import Outcome
 from microgateway_inspection.templates import TemplateContext, compile_template
 from microgateway_inspection.verdict import DenyRuleThreat, LimitThreat, Place
 

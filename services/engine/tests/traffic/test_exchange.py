@@ -13,16 +13,9 @@ from microgateway_common.ir.header_rewrites import OperationalMode
 from microgateway_engine.config.runtime import Runtime
 from microgateway_engine.http.messages import NO_BODY, STREAMED, Length
 from microgateway_engine.http1.heads import parse_request_head, parse_response_head
-from microgateway_engine.traffic.exchange import (
-    CUT_OFF,
-    PASS_ON,
-    Exchange,
-    Forward,
-    Hold,
-    Outcome,
-    Peer,
-    Stage,
-)
+from microgateway_engine.traffic.actions import CUT_OFF, PASS_ON, Forward, Hold
+from microgateway_engine.traffic.exchange import Exchange, Peer, Stage
+from microgateway_engine.traffic.outcome import Outcome
 from microgateway_engine.traffic.replies import Reply
 
 PEER = Peer("192.0.2.7", 50000, "10.0.0.5", 13378)

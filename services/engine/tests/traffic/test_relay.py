@@ -12,7 +12,8 @@ from microgateway_engine.config.runtime import ApplicationRuntime, Runtime
 from microgateway_engine.http.errors import ProtocolError
 from microgateway_engine.http.messages import END, Data, End
 from microgateway_engine.http1.heads import parse_request_head, parse_response_head
-from microgateway_engine.traffic.exchange import Exchange, Outcome, Peer
+from microgateway_engine.traffic.exchange import Exchange, Peer
+from microgateway_engine.traffic.outcome import Outcome
 from microgateway_engine.traffic.relay import MAX_UNSENT, Processed, Relay
 
 PEER = Peer("192.0.2.7", 50000, "10.0.0.5", 13378)

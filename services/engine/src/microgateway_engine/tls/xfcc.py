@@ -16,7 +16,7 @@ from microgateway_engine.http.messages import Headers
 from .identity import Identity
 from .session import TlsSession
 
-NAME: Final = b"x-forwarded-client-cert"
+NAME: Final[bytes] = b"x-forwarded-client-cert"
 
 _SPECIAL: Final = frozenset(',;="\\ ')
 

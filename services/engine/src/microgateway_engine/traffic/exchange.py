@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, assert_never
 
-from msgspec import Struct
-
 from microgateway_common.blocks import ThreatLine
 from microgateway_common.ir.deny_rules import ThreatHandling
 from microgateway_common.ir.gateway import Http1Protocol, Http2Protocol, Protocol
@@ -49,6 +47,7 @@ from microgateway_inspection.policy import BufferBody, StreamBody
 from microgateway_inspection.request import Request
 from microgateway_inspection.verdict import Block, Threat, Verdict
 
+from .actions import CUT_OFF, HOLD, PASS_ON, Action, CutOff, Forward
 from .forwarding import (
     REQUEST_DROPPED,
     add_forwarding,
@@ -57,6 +56,7 @@ from .forwarding import (
     set_client_certificate,
 )
 from .identifiers import correlation_id, request_id
+from .outcome import Outcome
 from .replies import Reply, reply
 
 if TYPE_CHECKING:
@@ -84,45 +84,6 @@ class Peer:
     tls: TlsSession | None = None
 
 
-class Forward(Struct):
-    """What the application is sent: the head, and what there is of the body by now.
-
-    headers: without host. framing: where the body ends on its way; of a known length when headers say one.
-    complete: nothing follows. upgrade: it asks for WebSocket. websocket_key: of the gateway's own handshake,
-    should the application speak HTTP/1.1; empty when the client's is among the headers.
-    """
-
-    method: str
-    target: bytes
-    authority: bytes
-    scheme: bytes
-    headers: Headers
-    framing: Framing
-    body: bytes
-    complete: bool
-    trailers: Trailers = ()
-    upgrade: bool = False
-    websocket_key: bytes = b""
-
-
-class PassOn(Struct, frozen=True):
-    """What was given goes to the application as it is."""
-
-
-class Hold(Struct, frozen=True):
-    """Nothing for the application yet."""
-
-
-class CutOff(Struct, frozen=True):
-    """The response has begun and cannot be replaced: the client must see that it is not whole."""
-
-
-Action = Reply | Forward | PassOn | Hold | CutOff
-PASS_ON: Final = PassOn()
-HOLD: Final = Hold()
-CUT_OFF: Final = CutOff()
-
-
 def allows_connect(protocol: Protocol) -> bool:
     """Whether HTTP/2 on this side may carry tunnels (CRD SidecarGateway `allowConnect`)."""
     return not isinstance(protocol, Http1Protocol) and protocol.allow_connect
@@ -138,19 +99,6 @@ class Stage(Enum):
     CLOSED = auto()
 
 
-class Outcome(Enum):
-    """How it ended, for log and metrics. label: the value, quicker to get at."""
-
-    FORWARDED = "forwarded"
-    BLOCKED = "blocked"
-    REFUSED = "refused"
-    FAILED = "failed"
-    CLIENT_GONE = "client_gone"
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-
-
 class Exchange:
     """Class attributes are the values before anything happened; times are `perf_counter` seconds.
 
@@ -164,8 +112,6 @@ class Exchange:
     header_actions: (direction, group, action, header) of each rewrite, in integration mode.
     """
 
-    stage = Stage.OPEN
-    outcome = Outcome.FORWARDED
     details = ""
     malformed = False
     request_complete = False
@@ -199,6 +145,8 @@ class Exchange:
     def __init__(self, application: ApplicationRuntime, peer: Peer, head: RequestHead) -> None:
         self.application = application
         self.peer = peer
+        self.stage = Stage.OPEN
+        self.outcome = Outcome.FORWARDED
         self.started_at = time.time()
         self.started = time.perf_counter()
         self.client = peer.address
@@ -497,7 +445,9 @@ class Exchange:
             websocket_key=key,
         )
 
-    def _rewrite(self, direction: str, rewriter: Rewriter, fields: Headers, protection: Protection) -> Headers:
+    def _rewrite(
+        self, direction: str, rewriter: Rewriter, fields: Headers, protection: Protection
+    ) -> Headers:
         if not protection.record_rewrites:
             return rewriter.apply(fields, self._request, ExchangeContext(self))
         fields, actions = rewriter.apply_recorded(fields, self._request, ExchangeContext(self))

@@ -16,9 +16,7 @@ from microgateway_inspection.header_rewrites import MANAGED
 REQUEST_DROPPED: Final = MANAGED | {xfcc.NAME}
 
 
-def end_to_end(
-    headers: Headers, options: ConnectionOptions, dropped: frozenset[bytes] = MANAGED
-) -> Headers:
+def end_to_end(headers: Headers, options: ConnectionOptions, dropped: frozenset[bytes] = MANAGED) -> Headers:
     """The fields that go on to the other side, and that header rewrites may touch. options: of the head's
     Connection fields, which name others of one connection."""
     if not options <= dropped:

@@ -35,7 +35,8 @@ from microgateway_engine.http.messages import (
     Trailers,
 )
 
-from .exchange import Action, CutOff, Exchange, Forward, Hold, PassOn, Stage
+from .actions import Action, CutOff, Forward, Hold, PassOn
+from .exchange import Exchange, Stage
 from .replies import Reply
 from .tunnel import Switched
 
@@ -158,19 +159,8 @@ class Surroundings(Protocol):
 
 
 class Relay:
-    """over: nothing more will happen. Class attributes are the values before anything happened."""
-
-    over = False
-    tunnel = TunnelState.CLOSED
-    #: Takes over when the protocol changes: reason and fields of the 101, the application's connection. None
-    #: for clients that cannot ask for that.
-    on_upgrade: Callable[[bytes, Headers, Switched], None] | None = None
-    _upstream: UpstreamStream | None = None
-    _connecting: Attempt | None = None
-    #: What was sent or is to be sent, as long as it is all there is and could be sent again.
-    _request: Forward | None = None
-    _unsent_bytes = 0
-    _sent_again = False
+    """over: nothing more will happen. on_upgrade: takes over when the protocol changes, with reason and
+    fields of the 101 and the application's connection; None for clients that cannot ask for that."""
 
     def __init__(
         self, surroundings: Surroundings, client: ClientStream, exchange: Exchange, target: Address
@@ -179,7 +169,16 @@ class Relay:
         self._client = client
         self.exchange = exchange
         self._target = target
+        self.over = False
+        self.tunnel = TunnelState.CLOSED
+        self.on_upgrade: Callable[[bytes, Headers, Switched], None] | None = None
+        self._upstream: UpstreamStream | None = None
+        self._connecting: Attempt | None = None
+        #: What was sent or is to be sent, as long as it is all there is and could be sent again.
+        self._request: Forward | None = None
+        self._sent_again = False
         self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
 
     # Called by the client's side
 

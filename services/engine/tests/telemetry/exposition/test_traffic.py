@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from shown_metrics import Shown
 
-from microgateway_engine.traffic.exchange import Exchange, Outcome
+from microgateway_engine.traffic.exchange import Exchange
+from microgateway_engine.traffic.outcome import Outcome
 
 ExchangeFactory = Callable[..., Exchange]
 

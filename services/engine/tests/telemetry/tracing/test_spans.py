@@ -10,7 +10,8 @@ from microgateway_common.ir.deny_rules import ThreatHandling
 from microgateway_common.ir.origin import DefaultOrigin
 from microgateway_engine.http.targets import Target
 from microgateway_engine.telemetry.tracing.spans import Ids, Kind, Span, record, spans
-from microgateway_engine.traffic.exchange import Exchange, Outcome
+from microgateway_engine.traffic.exchange import Exchange
+from microgateway_engine.traffic.outcome import Outcome
 from microgateway_inspection.verdict import LimitThreat
 
 IDS = Ids("1" * 32, "2" * 16, "a" * 16, "b" * 16, "c" * 16, "x=1")

@@ -11,7 +11,8 @@ from microgateway_engine.http.messages import Headers
 from microgateway_engine.telemetry.tracing.context import NoParent, Parent, parent_of
 from microgateway_engine.telemetry.tracing.settings import TracingOn, tracing
 from microgateway_engine.telemetry.tracing.tracer import Trace, Tracer
-from microgateway_engine.traffic.exchange import Exchange, Forward
+from microgateway_engine.traffic.actions import Forward
+from microgateway_engine.traffic.exchange import Exchange
 
 ExchangeFactory = Callable[..., Exchange]
 MakeTracer = Callable[..., Tracer]

@@ -23,7 +23,7 @@ from microgateway_engine.http.messages import (
 from microgateway_engine.http1.heads import write_last_chunk, write_request_head
 from microgateway_engine.http1.reader import NeedData, ResponseReader
 from microgateway_engine.http1.websocket import KEY, UPGRADE_LINES
-from microgateway_engine.traffic.exchange import Forward
+from microgateway_engine.traffic.actions import Forward
 from microgateway_engine.traffic.forwarding import first
 from microgateway_engine.traffic.relay import Processed, Relay, TunnelState
 from microgateway_engine.traffic.turns import ENOUGH, Turns

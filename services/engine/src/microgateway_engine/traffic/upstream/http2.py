@@ -33,7 +33,7 @@ from microgateway_engine.http1.reader import MAX_RESPONSE_HEAD
 from microgateway_engine.http2 import heads
 from microgateway_engine.http2.connection import Http2Framing
 from microgateway_engine.http2.outgoing import Outgoing
-from microgateway_engine.traffic.exchange import Forward
+from microgateway_engine.traffic.actions import Forward
 from microgateway_engine.traffic.multiplexed import Multiplexed
 from microgateway_engine.traffic.relay import Processed, Relay
 from microgateway_engine.traffic.turns import Turns
