@@ -19,7 +19,7 @@ from microgateway_inspection.parsing.multipart import parse_multipart, parse_mul
 from microgateway_inspection.parsing.path import parse_path, whole_path
 from microgateway_inspection.parsing.xml import parse_xml, paths
 
-INSTRUMENT = ("microgateway_inspection", "python_multipart")
+INSTRUMENT = ("microgateway_inspection",)
 
 SEEDS = (
     b"0a=1&b=%41+c&&=&a[]=%zz&_charset_=utf-8",

@@ -86,12 +86,27 @@ def test_an_extended_file_name_does_not_hide_the_content() -> None:
         (_part(b"name=a; x='; filename=y; z='", b"1") + _END, "multipart_ambiguous"),
         (_part(b'name=a; x="\\\\"; filename="y"', b"1") + _END, "multipart_ambiguous"),
         (_part(b"name=_charset_", b"utf-7") + _END, "charset"),
+        (_part(b"name=a", b"1")[:-2] + _END, "multipart_malformed"),
+        (_part(b"name=a", b"1")[:-2] + b"\n" + _END, "multipart_malformed"),
+        (_part(b"name=a", b"1") + _part(b"name=b", b"2")[:-2] + _END, "multipart_malformed"),
+        (b"--B\r\nContent-Disposition: form-data; name=a\r\n\r\n" + _END, "multipart_malformed"),
+        (b"--B\r\nContent-Disposition: form-data; name=a--B--", "multipart_malformed"),
+        (b"--B\r\n--B--", "multipart_malformed"),
+        (_part(b"name=a", b"1") + b"--B x\r\n" + _part(b"name=b", b"2")[5:] + _END, "multipart_malformed"),
+        (_part(b"name=a\rb", b"1") + _END, "multipart_malformed"),
+        (_part(b"name=a", b"1", *(b"X-%d: y" % at for at in range(8))) + _END, "multipart_malformed"),
+        (_part(b"name=a", b"1", b"X: " + b"y" * 4222) + _END, "multipart_malformed"),
     ],
 )
 def test_what_servers_would_read_differently_is_refused(body: bytes, subtype: str) -> None:
     with pytest.raises(UnreadableError) as refused:
         parse_multipart(body, _TYPE)
     assert refused.value.subtype == subtype
+
+
+def test_a_boundary_may_have_padding() -> None:
+    body = _part(b"name=a", b"1") + b"--B \t\r\n" + _part(b"name=b", b"2")[5:] + _END
+    assert parse_multipart(body, _TYPE) == [(b"a", b"1"), (b"b", b"2")]
 
 
 def test_further_headers_of_a_part_are_values() -> None:
@@ -143,6 +158,13 @@ def test_a_prefix_shows_what_it_has() -> None:
     name, value = parse_multipart_prefix(body[:-14], _TYPE)[1]
     assert name == b"b"
     assert b"2345678".startswith(value)
+    assert parse_multipart_prefix(b"preamble\r\n" + body[:-14], _TYPE)[1] == (name, value)
+
+
+def test_a_prefix_shows_nothing_of_a_boundary() -> None:
+    body = _part(b'name="a"', b"-1-") + _END
+    shown = {value for cut in range(len(body)) for _, value in parse_multipart_prefix(body[:cut], _TYPE)}
+    assert shown == {b"", b"-", b"-1", b"-1-"}
 
 
 _SAFE = st.binary(max_size=30).filter(lambda each: b"--B" not in each)

@@ -11,12 +11,8 @@ parameter, unless they are a plain media type.
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from typing import Final
-
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser
 
 from .encoding import check_charset, check_charset_parameter
 from .errors import UnreadableError
@@ -27,6 +23,8 @@ _BOUNDARY_BYTES: Final = frozenset(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=? "
 )
 _MAX_BOUNDARY: Final = 70
+#: Of the names of headers (RFC 9110 section 5.6.2).
+_HEADER_NAME_BYTES: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: Of the names of parameters; the extended ones end with `*` (RFC 8187).
 _TOKEN_BYTES: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_*"
 #: What a media type is made of that says nothing else (RFC 9110 section 8.3.1).
@@ -36,35 +34,39 @@ _READ_HEADERS: Final = (b"content-disposition", b"content-transfer-encoding")
 #: Transfer codings that change nothing (RFC 2045 section 6.2).
 _IDENTITY_CODINGS: Final = (b"", b"7bit", b"8bit", b"binary")
 
-# The library warns about each malformed body; the threat that is raised says the same once.
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+#: Of a part, and bytes of one of them, beyond which no browser goes.
+_MAX_HEADERS: Final = 8
+_MAX_HEADER: Final = 4096 + 128
+
+_CRLF: Final = b"\r\n"
+_BLANK_LINE: Final = b"\r\n\r\n"
+#: What stands behind a boundary: the end of its line, that of the body, padding.
+_BEHIND_BOUNDARY: Final = (_CRLF, b"--", b" ", b"\t")
 
 
 def parse_multipart(body: bytes, content_type: bytes) -> list[Parameter]:
     """Parameters, and for each file its name with its file name. Raises UnreadableError
     (multipart_malformed, multipart_ambiguous, charset)."""
-    boundary = multipart_boundary(content_type)
-    delimiter = b"--" + boundary
-    if not body.startswith(delimiter):
+    delimiter = b"--" + multipart_boundary(content_type)
+    if not body.startswith((delimiter + _CRLF, delimiter + b"--")):
         raise UnreadableError("multipart_malformed", "the body does not begin with its boundary")
     if not body.rstrip(b"\r\n").endswith(delimiter + b"--"):
         raise UnreadableError("multipart_malformed", "the body does not end with its closing boundary")
-    parts = _Parts()
-    _feed(parts, body, boundary)
-    if body.count(delimiter) != parts.count + 1:
+    parameters: list[Parameter] = []
+    parts = _read_parts(body, delimiter, parameters)
+    if body.count(delimiter) != parts + 1:
         raise UnreadableError("multipart_ambiguous", "the boundary occurs inside a part")
-    check_charset_parameter(parts.parameters)
-    return parts.parameters
+    check_charset_parameter(parameters)
+    return parameters
 
 
 def parse_multipart_prefix(prefix: bytes, content_type: bytes) -> list[Parameter]:
     """What a body that was cut off shows, as far as it can be read."""
-    parts = _Parts()
+    parameters: list[Parameter] = []
     with suppress(UnreadableError):
-        _feed(parts, prefix, multipart_boundary(content_type))
-    if parts.open:
-        parts.finish()
-    return parts.parameters
+        delimiter = b"--" + multipart_boundary(content_type)
+        _read_parts(prefix[prefix.find(delimiter) :], delimiter, parameters)
+    return parameters
 
 
 def multipart_boundary(content_type: bytes) -> bytes:
@@ -106,6 +108,11 @@ def header_parameters(header: bytes) -> dict[bytes, bytes]:
 
 def _quoted(text: bytes) -> tuple[bytes, bytes]:
     """A quoted string (RFC 9110 section 5.6.4) and what follows it."""
+    if b"\\" not in text:
+        quoted, closed, rest = text[1:].partition(b'"')
+        if not closed:
+            raise UnreadableError("multipart_ambiguous", "an unterminated quote in a header")
+        return quoted, rest.lstrip()
     out = bytearray()
     at = 1
     while at < len(text):
@@ -125,84 +132,84 @@ def _quoted(text: bytes) -> tuple[bytes, bytes]:
     raise UnreadableError("multipart_ambiguous", "an unterminated quote in a header")
 
 
-def _feed(parts: _Parts, body: bytes, boundary: bytes) -> None:
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": parts.begin,
-            "on_part_data": parts.data,
-            "on_part_end": parts.finish,
-            "on_header_field": parts.header_name,
-            "on_header_value": parts.header_value,
-            "on_header_end": parts.header_end,
-            "on_headers_finished": parts.headers_end,
-        },
-    )
-    try:
-        parser.write(body)
-    except FormParserError:
-        raise UnreadableError("multipart_malformed", "a part of the body is malformed") from None
+def _read_parts(body: bytes, delimiter: bytes, parameters: list[Parameter]) -> int:
+    """How many parts there are up to the closing boundary, and their parameters added to those given, also
+    of the last part when it has no end. body: begins with the delimiter. Raises UnreadableError."""
+    line = _CRLF + delimiter
+    parts = 0
+    at = len(delimiter)
+    while not body.startswith(b"--", at):
+        parts += 1
+        start = body.find(_CRLF, at)
+        blank = body.find(_BLANK_LINE, start)
+        if (
+            start < 0 or blank < 0 or body[at:start].strip(b" \t")
+        ):  # transport padding: RFC 2046 section 5.1.1
+            raise UnreadableError("multipart_malformed", "a part of the body is malformed")
+        name = _read_headers(body[start + 2 : blank], parameters)
+        end = _end_of_part(body, line, blank + 4)
+        if end < 0:
+            if name is not None:
+                parameters.append((name, _without_boundary(body[blank + 4 :], line)))
+            raise UnreadableError("multipart_malformed", "a part does not end with a boundary")
+        if name is not None:
+            parameters.append((name, body[blank + 4 : end]))
+        at = end + len(line)
+    return parts
 
 
-class _Parts:
-    """Collects parameters from the parser's events."""
+def _end_of_part(body: bytes, line: bytes, start: int) -> int:
+    """Where the next boundary begins; -1 when there is none. line: CRLF and the delimiter."""
+    end = body.find(line, start)
+    while end >= 0 and not body.startswith(_BEHIND_BOUNDARY, end + len(line)):
+        end = body.find(line, end + 1)
+    return end
 
-    def __init__(self) -> None:
-        self.parameters: list[Parameter] = []
-        self.count = 0
-        self.open = False
-        self._headers: dict[bytes, bytes] = {}
-        self._header_name = b""
-        self._header_value = b""
-        self._name = b""
-        self._is_file = False
-        self._pieces: list[bytes] = []
 
-    def begin(self) -> None:
-        self.count += 1
-        self._headers = {}
-        self._pieces = []
+def _without_boundary(content: bytes, line: bytes) -> bytes:
+    """Without the beginning of a boundary that was cut off. line: CRLF and the delimiter."""
+    beginnings = (line + b"\r", line + b"-", *(line[:length] for length in range(len(line), 0, -1)))
+    found = next((each for each in beginnings if content.endswith(each)), b"")
+    return content.removesuffix(found)
 
-    def header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
 
-    def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
+def _read_headers(text: bytes, parameters: list[Parameter]) -> bytes | None:
+    """The name of a part, None when it is a file, whose content is not looked at. What else its headers hold
+    is added to the parameters. text: the lines of a part before the blank one. Raises UnreadableError."""
+    headers = _headers(text)
+    disposition = header_parameters(headers.get(b"content-disposition", b""))
+    if disposition[b""] != b"form-data" or b"name" not in disposition:
+        raise UnreadableError("multipart_malformed", "a part without a Content-Disposition with a name")
+    if headers.get(b"content-transfer-encoding", b"").lower() not in _IDENTITY_CODINGS:
+        raise UnreadableError("multipart_ambiguous", "a part is transfer-coded")
+    name = disposition[b"name"]
+    if len(headers) == 1 and len(disposition) == 2:
+        return name
+    if any(b"*" in each and each != b"filename*" for each in disposition):
+        raise UnreadableError("multipart_ambiguous", "a parameter of a part in an extended form")
+    content_type = headers.get(b"content-type", b"")
+    if content_type[:9].lower() == b"multipart":
+        raise UnreadableError("multipart_ambiguous", "a part is multipart itself")
+    check_charset(content_type)
+    for each in (b"filename", b"filename*"):
+        if disposition.get(each):
+            parameters.append((name, disposition[each]))
+    for header, value in headers.items():
+        if header not in _READ_HEADERS and value.translate(None, _MEDIA_TYPE_BYTES):
+            parameters.append((name, value))
+    return None if disposition.get(b"filename") else name
 
-    def header_end(self) -> None:
-        name = self._header_name.strip().lower()
-        if name in self._headers:
+
+def _headers(text: bytes) -> dict[bytes, bytes]:
+    """By name in lower case. Raises UnreadableError."""
+    headers: dict[bytes, bytes] = {}
+    for number, line in enumerate(text.split(_CRLF), 1):
+        name, colon, value = line.partition(b":")
+        malformed = not colon or not name or name.translate(None, _HEADER_NAME_BYTES) or b"\r" in value
+        if malformed or number > _MAX_HEADERS or len(line) > _MAX_HEADER:
+            raise UnreadableError("multipart_malformed", "a part of the body is malformed")
+        name = name.lower()
+        if name in headers:
             raise UnreadableError("multipart_ambiguous", "a part has the same header twice")
-        self._headers[name] = self._header_value.strip()
-        self._header_name = self._header_value = b""
-
-    def headers_end(self) -> None:
-        disposition = header_parameters(self._headers.get(b"content-disposition", b""))
-        if disposition[b""] != b"form-data" or b"name" not in disposition:
-            raise UnreadableError("multipart_malformed", "a part without a Content-Disposition with a name")
-        if self._headers.get(b"content-transfer-encoding", b"").lower() not in _IDENTITY_CODINGS:
-            raise UnreadableError("multipart_ambiguous", "a part is transfer-coded")
-        if any(b"*" in each and each != b"filename*" for each in disposition):
-            raise UnreadableError("multipart_ambiguous", "a parameter of a part in an extended form")
-        content_type = self._headers.get(b"content-type", b"")
-        if content_type[:9].lower() == b"multipart":
-            raise UnreadableError("multipart_ambiguous", "a part is multipart itself")
-        check_charset(content_type)
-        self._name = disposition[b"name"]
-        for each in (b"filename", b"filename*"):
-            if disposition.get(each):
-                self.parameters.append((self._name, disposition[each]))
-        for header, value in self._headers.items():
-            if header not in _READ_HEADERS and value.translate(None, _MEDIA_TYPE_BYTES):
-                self.parameters.append((self._name, value))
-        self._is_file = bool(disposition.get(b"filename"))
-        self.open = not self._is_file
-
-    def data(self, data: bytes, start: int, end: int) -> None:
-        if not self._is_file:
-            self._pieces.append(data[start:end])
-
-    def finish(self) -> None:
-        self.open = False
-        if not self._is_file:
-            self.parameters.append((self._name, b"".join(self._pieces)))
+        headers[name] = value.strip()
+    return headers
