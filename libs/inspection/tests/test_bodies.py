@@ -59,6 +59,33 @@ def test_the_media_type_decides(
         assert reader.format(make_request(content_type=content_type)) is body_format
 
 
+def test_clients_do_not_fill_the_memory_of_media_types(make_request: MakeRequest) -> None:
+    reader = BodyReader.compile(_parser())
+    for number in range(400):
+        assert reader.format(make_request(content_type=f"text/x{number}")) is None
+        boundary = f"multipart/form-data; boundary={number}"
+        assert reader.format(make_request(content_type=boundary)) is BodyFormat.MULTIPART
+        assert reader.format(make_request(content_type="a" * 200 + "/json")) is BodyFormat.JSON
+    assert 0 < len(reader._remembered) <= 256
+    assert max(map(len, reader._remembered)) <= 128
+
+
+def test_media_types_are_told_apart_once_remembered(make_request: MakeRequest) -> None:
+    reader = BodyReader.compile(_parser())
+    lines, one = b'"a"\n"b"\n', b'["a"]'
+    for _ in range(2):
+        for written in ("application/x-ndjson", " Application/X-NDJSON ;charset=utf-8"):
+            body = reader.read(make_request(content_type=written), BodyFormat.JSON, lines)
+            assert isinstance(body, JsonBody)
+            assert body.document.root == ["a", "b"]
+        body = reader.read(make_request(content_type="application/json"), BodyFormat.JSON, one)
+        assert isinstance(body, JsonBody)
+        with pytest.raises(UnreadableError):
+            reader.read(make_request(content_type="application/json"), BodyFormat.JSON, lines)
+        with pytest.raises(UnreadableError):
+            reader.read(make_request(), BodyFormat.JSON, lines)
+
+
 def test_the_default_stands_in_for_a_missing_type(make_request: MakeRequest) -> None:
     reader = BodyReader.compile(_parser(default="application/json"))
     assert reader.format(make_request()) is BodyFormat.JSON
@@ -83,7 +110,9 @@ def test_of_several_types_one_with_a_parser_counts() -> None:
     [
         ([(b"content-type", b"application/json; charset=utf-7")], "charset"),
         ([(b"content-type", b"text/x"), (b"content-type", b"application/json")], "content_type_ambiguous"),
+        ([(b"content-type", b"application/json;CHARSET=utf-7")], "charset"),
         ([(b"content-encoding", b"gzip")], "content_encoding"),
+        ([(b"content-encoding", b"gzip"), (b"content-type", b"application/json")], "content_encoding"),
         ([(b"content-encoding", b"identity"), (b"content-encoding", b"br")], "content_encoding"),
     ],
 )

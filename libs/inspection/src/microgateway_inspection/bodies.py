@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import re2
 
@@ -29,8 +29,16 @@ _JSON_LINES: Final = (
     "application/x-jsonlines",
 )
 
-#: Media types remembered with their format; clients choose them, so their number is bounded.
+#: Media types remembered with what they say; clients choose them, so their number and length are bounded.
 _MAX_REMEMBERED: Final = 256
+_LONGEST_REMEMBERED: Final = 128
+
+
+class _Said(NamedTuple):
+    """By a media type. format: which parser reads it. lines: it is a document a line."""
+
+    format: BodyFormat | None
+    lines: bool
 
 
 class BodyReader:
@@ -45,7 +53,7 @@ class BodyReader:
         self._rules = rules
         self._media_types = media_types
         self._default_content_type = default_content_type
-        self._remembered: dict[str, BodyFormat | None] = {}
+        self._remembered: dict[bytes, _Said] = {}
 
     @classmethod
     def compile(cls, parser: Parser) -> BodyReader:
@@ -79,8 +87,8 @@ class BodyReader:
                 return body_format
         content_types = request.content_types
         if len(content_types) < 2:
-            return self._remember_format(request.media_type)
-        formats = (self._remember_format(media_type(each)) for each in content_types)
+            return self._said(content_types[0] if content_types else b"").format
+        formats = (self._said(each).format for each in content_types)
         return next((each for each in formats if each is not None), None)
 
     def read(self, request: Request, body_format: BodyFormat, body: bytes) -> Body:
@@ -92,13 +100,13 @@ class BodyReader:
             return NO_BODY
         content_type = content_types[0] if content_types else self._default_content_type
         check_charset(content_type)
-        check_coding(b",".join(request.values(b"content-encoding")))
+        check_coding(b",".join(request.content_codings))
         match body_format:
             case BodyFormat.FORM:
                 return FormBody(parse_form_body(body))
             case BodyFormat.JSON:
-                parse = parse_json_lines if request.media_type in _JSON_LINES else parse_json
-                return JsonBody(parse(body))
+                lines = bool(content_types) and self._said(content_type).lines
+                return JsonBody(parse_json_lines(body) if lines else parse_json(body))
             case BodyFormat.MULTIPART:
                 return FormBody(parse_multipart(body, content_type))
             case BodyFormat.XML:
@@ -119,14 +127,17 @@ class BodyReader:
             case _:
                 assert_never(body_format)
 
-    def _remember_format(self, name: str) -> BodyFormat | None:
-        """name: of a media type."""
-        if name in self._remembered:
-            return self._remembered[name]
-        body_format = self._format_of(name or media_type(self._default_content_type))
-        if len(self._remembered) < _MAX_REMEMBERED:
-            self._remembered[name] = body_format
-        return body_format
+    def _said(self, content_type: bytes) -> _Said:
+        """By one Content-Type, the empty one when there is none."""
+        named = content_type.partition(b";")[0]  # what follows differs from request to request: boundaries
+        said = self._remembered.get(named)
+        if said is None:
+            name = media_type(named)
+            body_format = self._format_of(name or media_type(self._default_content_type))
+            said = _Said(body_format, name in _JSON_LINES)
+            if len(self._remembered) < _MAX_REMEMBERED and len(named) <= _LONGEST_REMEMBERED:
+                self._remembered[named] = said
+        return said
 
     def _format_of(self, name: str) -> BodyFormat | None:
         for body_format, regex in self._media_types:

@@ -24,14 +24,30 @@ class Request:
     headers: Headers
     remote_ip: str
     _content_types: list[bytes] | None = field(default=None, init=False, repr=False, compare=False)
+    _content_codings: tuple[bytes, ...] = field(default=(), init=False, repr=False, compare=False)
 
     @property
     def content_types(self) -> list[bytes]:
         """The values of Content-Type, of which there should be one."""
         found = self._content_types
-        if found is None:
-            found = self._content_types = self.values(b"content-type")
-        return found
+        return self._describe_body() if found is None else found
+
+    @property
+    def content_codings(self) -> tuple[bytes, ...]:
+        """The values of Content-Encoding."""
+        if self._content_types is None:
+            self._describe_body()
+        return self._content_codings
+
+    def _describe_body(self) -> list[bytes]:
+        """Both, found in one pass."""
+        types = self._content_types = []
+        for name, value in self.headers:
+            if name == b"content-type":
+                types.append(value)
+            elif name == b"content-encoding":
+                self._content_codings += (value,)
+        return types
 
     @property
     def media_type(self) -> str:
@@ -45,10 +61,6 @@ class Request:
             if each == name:
                 return value
         return b""
-
-    def values(self, name: bytes) -> list[bytes]:
-        """All values of a header (name in lower case)."""
-        return [value for each, value in self.headers if each == name]
 
 
 def media_type(content_type: bytes) -> str:

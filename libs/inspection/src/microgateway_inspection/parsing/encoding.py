@@ -19,6 +19,8 @@ _READABLE: Final = frozenset(
 def check_charset(content_type: bytes) -> None:
     """Raises UnreadableError when a media type's charset is one in which ASCII may mean something else,
     or is given twice."""
+    if b";" not in content_type:
+        return
     lowered = content_type.lower()
     if b"charset" not in lowered:
         return
