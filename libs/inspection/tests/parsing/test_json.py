@@ -119,6 +119,9 @@ def test_a_nesting_bomb_is_refused_and_breaks_nothing(bomb: bytes) -> None:
         b'{"a": 1, "\\u0061": 2}',
         b'{"a": "\\u003a", "a": 2}',
         b'{"a": ":", "a": ""}',
+        b'{"a:b": 1, "a:b": 2}',
+        b'{"a:b": ":", "c": 1, "c": "\\n"}',
+        b'{"a::": 1, "c": 1, "c": 2}',
     ],
 )
 def test_a_name_twice_is_refused(body: bytes) -> None:

@@ -18,16 +18,14 @@ def parse_form(text: bytes) -> list[Parameter]:
     """Every parameter in order of arrival."""
     if b"+" in text:
         text = text.replace(b"+", b" ")
-    pieces = [piece.partition(b"=") for piece in text.split(b"&") if piece]
-    if b"%" not in text:
-        return [(name, value) for name, _, value in pieces]
-    return [
-        (
-            unquote_to_bytes(name) if b"%" in name else name,
-            unquote_to_bytes(value) if b"%" in value else value,
-        )
-        for name, _, value in pieces
-    ]
+    if b"%" in text:
+        decoded = unquote_to_bytes(text)
+        if decoded.count(b"&") != text.count(b"&") or decoded.count(b"=") != text.count(b"="):
+            # Separators among what is escaped: first the pieces, then their escapes.
+            pieces = [piece.partition(b"=") for piece in text.split(b"&") if piece]
+            return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pieces]
+        text = decoded
+    return [piece.partition(b"=")[::2] for piece in text.split(b"&") if piece]
 
 
 def parse_form_body(body: bytes) -> list[Parameter]:

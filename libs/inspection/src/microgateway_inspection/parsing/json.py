@@ -127,7 +127,7 @@ def flatten(root: Json) -> Document:
     depth = keys = elements = 0
     if type(root) is str:
         values.append(root)
-    level: list[Container] = [root] if isinstance(root, dict | list) else []
+    level: list[Container] = [root] if isinstance(root, _CONTAINERS) else []
     while level:
         depth += 1
         below: list[Container] = []
@@ -204,13 +204,10 @@ def location_text(location: Location) -> str:
 def _repeats_names(body: bytes, texts: list[bytes], document: Document) -> bool:
     """Each name has one colon in the text; those inside strings come off. What the decoder dropped
     leaves a colon too many."""
-    if b"\\u003" in body:  # a colon may be written \u003a
+    if b"\\" in body and b"\\u003" in body:  # a colon may be written \u003a
         return _repeats_names_slowly(texts)
-    colons = body.count(b":")
-    if colons == len(document.names):
-        return False
-    inside = "\n".join(document.names).count(":") + document.values_text.count(":")
-    return colons - inside != len(document.names)
+    left = body.count(b":") - len(document.names) - document.values_text.count(":")
+    return left != 0 and left != "\n".join(document.names).count(":")
 
 
 def _repeats_names_slowly(texts: list[bytes]) -> bool:
