@@ -70,6 +70,7 @@ class Rewriter:
         self._remove = remove
         self._additions = additions
         self._constants = _constants(additions)
+        self._constant_names = frozenset(dict(self._constants or ()))
         self._select = _selector(allow, remove)
 
     @classmethod
@@ -90,6 +91,8 @@ class Rewriter:
         kept = self._select(headers, request)
         if not self._additions:
             return kept
+        if self._constants is not None and self._constant_names.isdisjoint(dict(kept)):
+            return kept + self._constants
         present = {name for name, _ in kept}
         if self._constants is not None:
             kept += [each for each in self._constants if each[0] not in present]
