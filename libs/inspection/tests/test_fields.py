@@ -27,14 +27,13 @@ from microgateway_inspection.fields import (
 from microgateway_inspection.matching import header_text
 from microgateway_inspection.parsing.form import parse_form
 from microgateway_inspection.parsing.json import flatten
-from microgateway_inspection.parsing.path import parse_path
 from microgateway_inspection.request import Headers, Request
 from microgateway_inspection.verdict import Place
 
 
 def _content(path: str, query: bytes, headers: Headers, body: Body = NO_BODY) -> Content:
     request = Request("GET", path, query, headers, "192.0.2.1")
-    return Content(request, parse_path(path), parse_form(query), headers, body)
+    return Content(request, parse_form(query), headers, body)
 
 
 _BYTES = st.binary(max_size=12)

@@ -80,6 +80,11 @@ def test_parameters_of_query_and_body_count_together(limited: Policy, form_reque
         ({"ééééé": 1}, None),
         ({"éééééé": 1}, ("json_key_length", 10, 12, "$.éééééé")),
         ({"a": ["x" * 41]}, ("json_value_length", 40, 41, "$.a[0]")),
+        ({"a": ["x" * 10, "x" * 30]}, None),
+        ({"a": ["x" * 20, "é" * 21]}, ("json_value_length", 40, 42, "$.a[1]")),
+        ({"a": "x", "b": [{"abcdefghijk": 1}]}, ("json_key_length", 10, 11, "$.b[0].abcdefghijk")),
+        ("\n" * 40, None),
+        ({"a": "é" * 10, "b": "é" * 10}, None),
         ("é" * 21, ("json_value_length", 40, 42, "$")),
         ([[[[[]]]]], None),
         ([[[[[[]]]]]], ("json_nesting_depth", 5, 6, "")),
@@ -160,6 +165,22 @@ def test_log_only_reports_one_threat_a_subtype_and_passes(
         "parameter_name_length",
         "parameter_value_length",
     ]
+
+
+def test_what_blocks_first_leaves_exceptions_uncounted(
+    make_policy: MakePolicy, small_limits: Limited, make_request: MakeRequest
+) -> None:
+    name = ParameterLength(Exact("name", False), ParameterSource.ANY)
+    policy = make_policy(
+        limits=small_limits, limit_exceptions=(LimitException("exceptions[0]", name, ALWAYS),)
+    )
+    policy.hits.take()
+    assert (
+        _cause(policy.inspect(make_request("/" + "a" * 100, _LONG_QUERY), None))[0] == "general_path_length"
+    )
+    assert not policy.hits
+    assert policy.inspect(make_request("/", _LONG_QUERY), None) is PASS
+    assert [hit.name for hit in policy.hits.take()] == ["exceptions[0]"]
 
 
 def test_unlimited(make_policy: MakePolicy, make_request: MakeRequest, json_request: Request) -> None:

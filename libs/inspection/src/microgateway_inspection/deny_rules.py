@@ -16,7 +16,7 @@ where any of the rules does.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -44,7 +44,6 @@ from .fields import (
     json_texts,
     place,
     texts,
-    unknown_texts,
 )
 from .hits import CUSTOM_RULE, EXCEPTION, RULE, Hits
 from .known import Known
@@ -118,14 +117,23 @@ class DenyChecks:
             if each not in known and each[0] not in UNSCANNED_HEADERS and each not in longer
         ]
 
-    def threats(self, content: Content) -> Iterator[Threat]:
+    def threats(self, content: Content) -> Iterable[Threat]:
         """What the rules find, but for what is excepted. Stop at the first that blocks."""
-        hits = self._hits
         if self._custom:
-            for threat in self.custom_threats(content):
-                hits.count(CUSTOM_RULE, threat.rule_id)
-                yield threat
-        for found in self.findings(content):
+            return self._all_told(content)
+        found = self.findings(content)
+        return self._told(found) if found else ()
+
+    def _all_told(self, content: Content) -> Iterator[Threat]:
+        """Those of custom rules first: when one of them blocks, nothing is scanned."""
+        for threat in self.custom_threats(content):
+            self._hits.count(CUSTOM_RULE, threat.rule_id)
+            yield threat
+        yield from self._told(self.findings(content))
+
+    def _told(self, findings: Iterable[Finding | LimitThreat]) -> Iterator[Threat]:
+        hits = self._hits
+        for found in findings:
             if isinstance(found, LimitThreat):
                 yield found
             elif found.exemption is not None:
@@ -134,41 +142,32 @@ class DenyChecks:
                 hits.count(RULE, found.rule.id)
                 yield self.threat(found)
 
-    def findings(self, content: Content) -> Iterator[Finding | LimitThreat]:
+    def findings(self, content: Content) -> Iterable[Finding | LimitThreat]:
         """What the built-in rules match: of the rules of one key the first that matches in a field is told,
         since settings and exceptions speak of keys. A LimitThreat when there is too much to look at."""
         if not self._enabled:
-            return
-        buffer = self._unknown(content)
+            return ()
+        parameters = content.parameters
+        names = dict(parameters).keys()
+        buffer, new = self._known.unknown(content, parameters, names)
         if len(buffer) > SCAN_BUDGET:
-            yield self._over_budget(len(buffer))
-            return
-        matters = self._matters
-        owners = self._rules.owners
+            return (self._over_budget(len(buffer)),)
         candidates: set[int] = set()
-        if buffer:
-            candidates = {owners[number] for number in self._rules.scan(buffer) if matters[number]}
+        if buffer and (hits := self._rules.scan(buffer)):
+            candidates |= self._owners(hits)
         if content.headers:
             candidates |= self._header_candidates(content.headers)
-        if pollutes(content) or holds_document(buffer):
+        if (len(names) < len(parameters) and pollutes(parameters)) or holds_document(buffer):
             candidates.add(_ENCODED)
         if candidates:
-            yield from self._examine(content, candidates)
-        else:
+            return self._examine(content, candidates)
+        if new:
             self._known.add(content)
+        return ()
 
-    def _unknown(self, content: Content) -> bytes:
-        """The texts that are not known to be harmless."""
-        known = self._known
-        buffer = join(unknown_texts(content, known.paths, known.parameters))
-        if isinstance(content.body, JsonBody):
-            document = content.body.document
-            if not known.members.issuperset(document.names):
-                names = [name for name in document.names if name not in known.members]
-                buffer += b"\n" + _lines(names, "\n".join(names))
-            if document.values:
-                buffer += b"\n" + _lines(document.values, document.values_text)
-        return buffer
+    def _owners(self, hits: list[int]) -> set[int]:
+        """The rules of these expressions, of those that matter."""
+        return {self._rules.owners[number] for number in hits if self._matters[number]}
 
     def decoded(self, content: Content) -> Iterator[tuple[Field, str, tuple[str, ...]]]:
         """Every field with another form, which part of it, and the steps to its last form; for people."""
@@ -214,8 +213,7 @@ class DenyChecks:
             if excess:
                 yield self._over_budget(excess)
                 return
-            hits = self._rules.scan(scan.buffer)
-            candidates |= {self._rules.owners[number] for number in hits if self._matters[number]}
+            candidates |= self._owners(self._rules.scan(scan.buffer))
         candidates.discard(_ENCODED)
         parts: list[tuple[Field, str]] = []
         seen = _Seen()
@@ -378,13 +376,6 @@ def _looks_at(rule: Rule, field: Field) -> bool:
     if not rule.headers:
         return True
     return isinstance(field, HeaderField) and field.name in rule.headers
-
-
-def _lines(strings: list[str], joined: str) -> bytes:
-    """A line for each, whose own line feeds are carriage returns. joined: with a line feed between two."""
-    if joined.count("\n") >= len(strings):
-        joined = "\n".join([text.replace("\n", "\r") for text in strings])
-    return joined.encode()
 
 
 def _crosses_segments(rule: Rule, match: Match, scan: _Scan, segments: list[bytes]) -> bool:

@@ -13,7 +13,7 @@ they cannot carry anything to the application.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -26,7 +26,7 @@ from .matching import header_text
 from .parsing.cookies import parse_cookies
 from .parsing.form import Parameter
 from .parsing.json import Document, Json, Location, location_text, nodes, scalar_text
-from .parsing.path import whole_path
+from .parsing.path import parse_path, whole_path
 from .parsing.xml import XmlDocument, paths
 from .request import Headers, Request
 from .verdict import Place
@@ -69,17 +69,27 @@ NO_BODY: Final = NoBody()
 
 
 class Content(Struct):
-    """segments: of the path, decoded. query: its parameters. headers: those to be scanned."""
+    """query: its parameters. headers: those to be scanned."""
 
     request: Request
-    segments: list[bytes]
     query: list[Parameter]
     headers: Headers
     body: Body
 
+    @property
+    def segments(self) -> list[bytes]:
+        """Of the path, decoded; few paths need it, since most are known (known.py)."""
+        return parse_path(self.request.path)
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Of query and body."""
+        body = self.body
+        return self.query + body.parameters if isinstance(body, FormBody) else self.query
+
     def texts_before_body(self) -> int:
         """How many of `texts` come before those of the body."""
-        return len(texts(Content(self.request, self.segments, self.query, self.headers, NO_BODY)))
+        return len(texts(Content(self.request, self.query, self.headers, NO_BODY)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,52 +141,50 @@ class JsonField:
 
 Field = PathField | SegmentField | HeaderField | CookieField | ParameterField | JsonField
 
-_NO_NAMES: Final[frozenset[bytes]] = frozenset()
-
 NAME: Final = "name"
 VALUE: Final = "value"
 
 
 def texts(content: Content) -> list[bytes]:
     """Every text to be scanned, in the order of `fields`, JSON excluded (see `json_texts`)."""
-    found = [*content.segments, whole_path(content.segments)]
-    return found + _texts_after_path(content, _NO_NAMES)
-
-
-def unknown_texts(content: Content, paths: Container[str], names: Container[bytes]) -> list[bytes]:
-    """The same without these paths and these names of parameters."""
-    found = _texts_after_path(content, names)
-    if content.request.path not in paths:
-        found += (*content.segments, whole_path(content.segments))
+    found = path_texts(content)
+    for parameter in content.query:
+        found += parameter
+    found += header_texts(content.headers)
+    body = content.body
+    if isinstance(body, FormBody):
+        for parameter in body.parameters:
+            found += parameter
+    else:
+        found += unnamed_texts(body)
     return found
 
 
-def _texts_after_path(content: Content, without: Container[bytes]) -> list[bytes]:
-    """without: names of parameters."""
+def path_texts(content: Content) -> list[bytes]:
+    segments = content.segments
+    return [*segments, whole_path(segments)]
+
+
+def header_texts(headers: Headers) -> list[bytes]:
+    """Names and values."""
     found: list[bytes] = []
-    for name, value in content.query:
-        if name not in without:
-            found.append(name)
-        found.append(value)
-    for name, value in content.headers:
+    for name, value in headers:
         found.append(name)
         if name == b"cookie":
             for cookie in parse_cookies(value):
                 found += cookie
         else:
             found.append(value)
-    body = content.body
-    if isinstance(body, FormBody):
-        for name, value in body.parameters:
-            if name not in without:
-                found.append(name)
-            found.append(value)
-    elif isinstance(body, XmlBody):
-        found += [name.encode() for name in body.document.names]
-        found += [value.encode() for _node, value in body.document.values]
-    elif isinstance(body, OpaqueBody):
-        found.append(body.text)
     return found
+
+
+def unnamed_texts(body: Body) -> list[bytes]:
+    """Of a body that is neither parameters nor JSON."""
+    if isinstance(body, XmlBody):
+        document = body.document
+        names = [name.encode() for name in document.names]
+        return names + [value.encode() for _node, value in document.values]
+    return [body.text] if isinstance(body, OpaqueBody) else []
 
 
 def json_texts(document: Document) -> list[str]:
@@ -187,9 +195,10 @@ def json_texts(document: Document) -> list[str]:
 def fields(content: Content) -> Iterator[tuple[Field, str]]:
     """For each text the field it belongs to, and whether it is its name or its value."""
     path = content.request.path
-    for index, segment in enumerate(content.segments):
+    segments = content.segments
+    for index, segment in enumerate(segments):
         yield SegmentField(path, index, header_text(segment)), VALUE
-    yield PathField(path, header_text(whole_path(content.segments))), VALUE
+    yield PathField(path, header_text(whole_path(segments))), VALUE
     yield from _parameters(content.query, ParameterSource.QUERY)
     for name, value in content.headers:
         header = HeaderField(header_text(name), header_text(value))
@@ -219,7 +228,7 @@ def fields(content: Content) -> Iterator[tuple[Field, str]]:
 def all_fields(content: Content) -> Iterator[Field]:
     """Every field once, for rules about data: also headers that are not scanned, the Cookie header as a
     whole, and JSON values that are no text."""
-    whole = Content(content.request, content.segments, content.query, content.request.headers, NO_BODY)
+    whole = Content(content.request, content.query, content.request.headers, NO_BODY)
     previous: Field | None = None
     for field, _part in fields(whole):
         if field is not previous:

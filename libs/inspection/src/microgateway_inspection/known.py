@@ -6,13 +6,14 @@ Values of parameters and of JSON are no part of it: they are what changes, and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import islice
 from typing import Final, TypeVar
 
-from .fields import Content, FormBody, JsonBody
+from .fields import Content, FormBody, JsonBody, header_texts, path_texts, unnamed_texts
 from .parsing.form import Parameter
 from .request import Headers
+from .rules.patterns import SEPARATOR, join
 
 #: Of each kind: clients choose them, so their number and length are bounded. Of headers about 1 MiB at most,
 #: and as much of long ones, which are cookies: those of many clients push out nothing that all of them send.
@@ -36,6 +37,33 @@ class Known:
         self.paths: set[str] = set()
         self.parameters: set[bytes] = set()
         self.members: set[str] = set()
+
+    def unknown(self, content: Content, parameters: list[Parameter], names: Set[bytes]) -> tuple[bytes, bool]:
+        """One buffer of what has to be scanned, and whether there is anything to `add` when it is harmless.
+        parameters: of the content, and their names."""
+        found: list[bytes] = []
+        body = content.body
+        if new := not names <= self.parameters:
+            found += [name for name, _ in parameters if name not in self.parameters]
+        found += [value for _, value in parameters]
+        if content.headers:
+            new = True
+            found += header_texts(content.headers)
+        if content.request.path not in self.paths:
+            new = True
+            found += path_texts(content)
+        if not isinstance(body, JsonBody):
+            found += unnamed_texts(body)
+            return join(found), new
+        document = body.document
+        lines = [join(found)] if found else []
+        if not self.members.issuperset(document.names):
+            new = True
+            members = [name for name in document.names if name not in self.members]
+            lines.append(_lines(members, "\n".join(members)))
+        if document.values:
+            lines.append(_lines(document.values, document.values_text))
+        return SEPARATOR.join(lines), new
 
     def add(self, content: Content) -> None:
         """In this content nothing matched and nothing hints at an encoding."""
@@ -64,6 +92,13 @@ class Known:
         names = dict(parameters).keys()
         if not names <= self.parameters:
             _add(self.parameters, (name for name in names if len(name) <= MAX_NAME))
+
+
+def _lines(strings: list[str], joined: str) -> bytes:
+    """A line for each, whose own line feeds are carriage returns. joined: with a line feed between two."""
+    if joined.count("\n") >= len(strings):
+        joined = "\n".join([text.replace("\n", "\r") for text in strings])
+    return joined.encode()
 
 
 def _length(header: tuple[bytes, bytes]) -> int:

@@ -87,6 +87,13 @@ class LimitChecks:
         self._origin = limits.origin
         self._handling = limits.threat_handling
         self._limited = limited
+        self._body_sizes: dict[BodyFormat | None, int] = {
+            None: limited.general.body_size,
+            BodyFormat.FORM: limited.parameter.body_size,
+            BodyFormat.JSON: limited.json.body_size,
+            BodyFormat.MULTIPART: limited.multipart.body_size,
+            BodyFormat.XML: limited.json.body_size,
+        }
         self._lifted_requests: list[_LiftedRequest] = []
         self._lifted_parameters: list[_LiftedParameter] = []
         self._lifted_json: list[_LiftedJson] = []
@@ -112,28 +119,15 @@ class LimitChecks:
 
     def body_limit(self, request: Request, body_format: BodyFormat | None) -> int | None:
         """Bytes that a body may have; None when the limits are lifted for the request."""
-        return None if self._lifting(request) else self._most(body_format)
-
-    def _most(self, body_format: BodyFormat | None) -> int:
-        match body_format:
-            case None:
-                return self._limited.general.body_size
-            case BodyFormat.FORM:
-                return self._limited.parameter.body_size
-            case BodyFormat.JSON:
-                return self._limited.json.body_size
-            case BodyFormat.MULTIPART:
-                return self._limited.multipart.body_size
-            case BodyFormat.XML:
-                return self._limited.json.body_size
-            case _:
-                assert_never(body_format)
+        if self._lifted_requests and self._lifting(request):
+            return None
+        return self._body_sizes[body_format]
 
     def body_size(
         self, request: Request, body_format: BodyFormat | None, measured: int
     ) -> LimitThreat | Lifted | None:
         """The body's size, when it is too large."""
-        limit = self._most(body_format)
+        limit = self._body_sizes[body_format]
         if measured <= limit:
             return None
         lifting = self._lifting(request)
@@ -149,45 +143,45 @@ class LimitChecks:
         limit = self._limited.json.nesting_depth
         return self._threat("json_nesting_depth", limit, limit + 1, None)
 
-    def exceeded(self, content: Content) -> Iterator[LimitThreat | Lifted]:
+    def exceeded(self, content: Content) -> list[LimitThreat | Lifted]:
         """What is above its limit: of each subtype the first, and what exceptions lift."""
-        found = self._exceeded(content)
-        lifting = self._lifting(content.request)
-        if lifting is None:
-            yield from found
-        elif next(found, None) is not None:
-            yield Lifted(lifting.exception)
-
-    def _exceeded(self, content: Content) -> Iterator[LimitThreat | Lifted]:
-        request = content.request
-        general = self._limited.general
-        if len(request.path) > general.path_length:
-            yield self._threat("general_path_length", general.path_length, len(request.path), None)
-        body = content.body
+        found: list[LimitThreat | Lifted] = []
+        request, body = content.request, content.body
+        longest = self._limited.general.path_length
+        if len(request.path) > longest:
+            found.append(self._threat("general_path_length", longest, len(request.path), None))
         if isinstance(body, FormBody):
-            yield from self._parameters(request, content.query, body.parameters)
+            self._parameters(request, content.query, body.parameters, found)
         elif content.query:
-            yield from self._parameters(request, content.query, [])
+            self._parameters(request, content.query, [], found)
         if isinstance(body, JsonBody):
-            yield from self._json(request, body.document)
+            self._json(request, body.document, found)
         elif isinstance(body, XmlBody):
-            yield from self._xml(request, body.document)
+            self._xml(request, body.document, found)
+        if found and (lifting := self._lifting(request)):
+            return [Lifted(lifting.exception)]
+        return found
 
     def _lifting(self, request: Request) -> _LiftedRequest | None:
         """The exception that lifts all limits of the request."""
-        lifted = self._lifted_requests
-        return next((each for each in lifted if each.applies(request)), None) if lifted else None
+        return next((each for each in self._lifted_requests if each.applies(request)), None)
 
     def _parameters(
-        self, request: Request, query: list[Parameter], posted: list[Parameter]
-    ) -> Iterator[LimitThreat | Lifted]:
+        self,
+        request: Request,
+        query: list[Parameter],
+        posted: list[Parameter],
+        found: list[LimitThreat | Lifted],
+    ) -> None:
         limits = self._limited.parameter
         count = len(query) + len(posted)
         if count > limits.count:
-            yield self._threat("parameter_count", limits.count, count, None)
+            found.append(self._threat("parameter_count", limits.count, count, None))
         names, values = limits.name_length, limits.value_length
-        if any(len(name) > names or len(value) > values for name, value in chain(query, posted)):
-            yield from self._parameter_lengths(request, limits, query, posted)
+        for name, value in chain(query, posted):
+            if len(name) > names or len(value) > values:
+                found += self._parameter_lengths(request, limits, query, posted)
+                return
 
     def _parameter_lengths(
         self, request: Request, limits: ParameterLimits, query: list[Parameter], posted: list[Parameter]
@@ -212,17 +206,18 @@ class LimitChecks:
     def _lifting_parameter(self, request: Request, field: ParameterField) -> _LiftedParameter | None:
         return next((each for each in self._lifted_parameters if each.covers(request, field)), None)
 
-    def _json(self, request: Request, document: Document) -> Iterator[LimitThreat | Lifted]:
+    def _json(self, request: Request, document: Document, found: list[LimitThreat | Lifted]) -> None:
         limits = self._limited.json
-        for subtype, limit, measured in (
-            ("json_nesting_depth", limits.nesting_depth, document.depth),
-            ("json_key_count", limits.key_count, document.keys),
-            ("json_element_count", limits.element_count, document.elements),
-        ):
-            if measured > limit:
-                yield self._threat(subtype, limit, measured, None)
-        if _longest(document.names, limits.key_length) or _longest(document.values, limits.value_length):
-            yield from self._json_lengths(request, limits, document)
+        if document.depth > limits.nesting_depth:
+            found.append(self._threat("json_nesting_depth", limits.nesting_depth, document.depth, None))
+        if document.keys > limits.key_count:
+            found.append(self._threat("json_key_count", limits.key_count, document.keys, None))
+        if document.elements > limits.element_count:
+            found.append(self._threat("json_element_count", limits.element_count, document.elements, None))
+        # No value is longer than all of them.
+        values = document.values if len(document.values_text) * _WIDEST > limits.value_length else []
+        if _longest(document.names, limits.key_length) or _longest(values, limits.value_length):
+            found += self._json_lengths(request, limits, document)
 
     def _json_lengths(
         self, request: Request, limits: JsonLimits, document: Document
@@ -248,7 +243,7 @@ class LimitChecks:
                 field = JsonField(node.location, node.key, None)
                 yield self._threat(subtype, limit, length, place(field, part))
 
-    def _xml(self, request: Request, document: XmlDocument) -> Iterator[LimitThreat | Lifted]:
+    def _xml(self, request: Request, document: XmlDocument, found: list[LimitThreat | Lifted]) -> None:
         limits = self._limited.json
         for subtype, limit, measured in (
             ("xml_nesting_depth", limits.nesting_depth, document.depth),
@@ -256,10 +251,10 @@ class LimitChecks:
             ("xml_element_count", limits.element_count, document.children),
         ):
             if measured > limit:
-                yield self._threat(subtype, limit, measured, None)
+                found.append(self._threat(subtype, limit, measured, None))
         values = [value for _node, value in document.values]
         if _longest(list(document.names), limits.key_length) or _longest(values, limits.value_length):
-            yield from self._xml_lengths(request, limits, document)
+            found += self._xml_lengths(request, limits, document)
 
     def _xml_lengths(
         self, request: Request, limits: JsonLimits, document: XmlDocument

@@ -14,7 +14,7 @@ LogOnly it is reported and looked at as one text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -31,7 +31,6 @@ from .hits import LIMIT_EXCEPTION, Hits
 from .limits import Lifted, LimitChecks, compile_limits
 from .parsing.errors import UnreadableError
 from .parsing.form import parse_form
-from .parsing.path import parse_path
 from .request import Request
 from .rule_set import RuleSet
 from .verdict import PASS, Block, DenyRuleThreat, LimitThreat, ParserThreat, Pass, Threat, Verdict
@@ -159,7 +158,7 @@ class Policy:
         return Trace(
             content,
             tuple(reading),
-            tuple(each for each in self._exceeded(content) if not isinstance(each, Lifted)),
+            tuple(each for each in self._over_limits(content) if not isinstance(each, Lifted)),
             tuple(self._deny.decoded(content)),
             tuple(self._deny.custom_threats(content)),
             tuple(self._deny.findings(content)),
@@ -198,18 +197,17 @@ class Policy:
     def _parse(self, request: Request, body: Body) -> Content:
         return Content(
             request,
-            parse_path(request.path),
             parse_form(request.query) if request.query else [],
             self._deny.unknown_headers(request.headers),
             body,
         )
 
-    def _exceeded(self, content: Content) -> Iterator[LimitThreat | Lifted]:
-        return iter(()) if self._limits is None else self._limits.exceeded(content)
+    def _over_limits(self, content: Content) -> Sequence[LimitThreat | Lifted]:
+        return () if self._limits is None else self._limits.exceeded(content)
 
-    def _over_limits(self, content: Content) -> Iterator[LimitThreat]:
-        """What is above a limit that no exception lifts; exceptions that do are counted."""
-        for found in self._exceeded(content):
+    def _unlifted(self, exceeded: Iterable[LimitThreat | Lifted]) -> Iterator[LimitThreat]:
+        """What no exception lifts; exceptions that do are counted."""
+        for found in exceeded:
             if isinstance(found, Lifted):
                 self.hits.count(LIMIT_EXCEPTION, found.exception)
             else:
@@ -217,9 +215,11 @@ class Policy:
 
     def _judge(self, request: Request, body: Body, threats: list[Threat]) -> Verdict:
         content = self._parse(request, body)
-        cause = _collect(self._over_limits(content), threats)
-        if cause is None:
-            cause = _collect(self._deny.threats(content), threats)
+        cause = None
+        if exceeded := self._over_limits(content):
+            cause = _collect(self._unlifted(exceeded), threats)
+        if cause is None and (found := self._deny.threats(content)):
+            cause = _collect(found, threats)
         if cause is not None:
             return Block(cause, tuple(threats))
         return Pass(tuple(threats)) if threats else PASS

@@ -38,18 +38,9 @@ class Joined(NamedTuple):
     origin: int
 
 
-def pollutes(content: Content) -> bool:
-    """Whether a parameter is there more than once, with values that could say something together."""
-    query, body = content.query, content.body
-    if not isinstance(body, FormBody):
-        return len(query) > 1 and _repeats(query)
-    return len(query) + len(body.parameters) > 1 and _repeats(query + body.parameters)
-
-
-def _repeats(parameters: list[Parameter]) -> bool:
-    return len(dict(parameters)) < len(parameters) and any(
-        not value.isalnum() for _, value in parameters if value
-    )
+def pollutes(parameters: list[Parameter]) -> bool:
+    """Whether those of which one is there more than once have values that could say something together."""
+    return any(not value.isalnum() for _, value in parameters if value)
 
 
 def joined(content: Content) -> list[Joined]:

@@ -7,7 +7,6 @@ Values are scanned together, joined by line feeds; a line feed inside a value be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 SEPARATOR: Final = b"\n"
@@ -51,9 +50,8 @@ def buffer_pattern(pattern: bytes) -> bytes:
     return b"".join(out)
 
 
-def join(texts: Iterable[bytes]) -> bytes:
+def join(texts: list[bytes]) -> bytes:
     """One buffer of the texts, which may hold line feeds."""
-    texts = list(texts)
     buffer = SEPARATOR.join(texts)
     if buffer.count(SEPARATOR) >= len(texts):
         buffer = SEPARATOR.join([text.replace(b"\n", b"\r") for text in texts])
