@@ -41,6 +41,9 @@ def test_the_second_time_only_values_are_scanned(
     document = json.dumps({"name": "Marie", "items": [{"sku": "GR 1"}]}).encode()
     for request, body, values in (
         (make_request(path="/a/b", query=b"page=2"), None, [b"2"]),
+        (make_request(path="/a/b", query=b"tag=red&tag=blue"), None, [b"red", b"blue"]),
+        (make_request(path="/a/b", query=b"page=3", headers=FORM), b"page=4&tag=red", [b"3", b"4", b"red"]),
+        (make_request(path="/a/b", query=b"page=5", headers=JSON), b'"x\\ny"', [b"5", b"x\ry"]),
         (make_request(path="/a/b", headers=FORM), b"city=Lucerne", [b"Lucerne"]),
         (make_request(path="/a/b", headers=JSON), document, [b"Marie", b"GR 1"]),
     ):

@@ -100,7 +100,8 @@ class BodyReader:
             return NO_BODY
         content_type = content_types[0] if content_types else self._default_content_type
         check_charset(content_type)
-        check_coding(b",".join(request.content_codings))
+        if codings := request.content_codings:
+            check_coding(b",".join(codings))
         match body_format:
             case BodyFormat.FORM:
                 return FormBody(parse_form_body(body))

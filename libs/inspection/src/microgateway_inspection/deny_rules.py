@@ -148,8 +148,8 @@ class DenyChecks:
         if not self._enabled:
             return ()
         parameters = content.parameters
-        names = dict(parameters).keys()
-        buffer, new = self._known.unknown(content, parameters, names)
+        named = dict(parameters)
+        buffer, new = self._known.unknown(content, parameters, named)
         if len(buffer) > SCAN_BUDGET:
             return (self._over_budget(len(buffer)),)
         candidates: set[int] = set()
@@ -157,7 +157,7 @@ class DenyChecks:
             candidates |= self._owners(hits)
         if content.headers:
             candidates |= self._header_candidates(content.headers)
-        if (len(names) < len(parameters) and pollutes(parameters)) or holds_document(buffer):
+        if (len(named) < len(parameters) and pollutes(parameters)) or holds_document(buffer):
             candidates.add(_ENCODED)
         if candidates:
             return self._examine(content, candidates)

@@ -6,11 +6,11 @@ Values of parameters and of JSON are no part of it: they are what changes, and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final, TypeVar
 
-from .fields import Content, FormBody, JsonBody, header_texts, path_texts, unnamed_texts
+from .fields import NO_BODY, Content, FormBody, JsonBody, header_texts, path_texts, unnamed_texts
 from .parsing.form import Parameter
 from .request import Headers
 from .rules.patterns import SEPARATOR, join
@@ -38,14 +38,15 @@ class Known:
         self.parameters: set[bytes] = set()
         self.members: set[str] = set()
 
-    def unknown(self, content: Content, parameters: list[Parameter], names: Set[bytes]) -> tuple[bytes, bool]:
+    def unknown(
+        self, content: Content, parameters: list[Parameter], named: dict[bytes, bytes]
+    ) -> tuple[bytes, bool]:
         """One buffer of what has to be scanned, and whether there is anything to `add` when it is harmless.
-        parameters: of the content, and their names."""
-        found: list[bytes] = []
+        parameters: of the content. named: the same by name, of those that repeat the last."""
         body = content.body
-        if new := not names <= self.parameters:
+        found = [*named.values()] if len(named) == len(parameters) else [value for _, value in parameters]
+        if new := not self.parameters.issuperset(named):
             found += [name for name, _ in parameters if name not in self.parameters]
-        found += [value for _, value in parameters]
         if content.headers:
             new = True
             found += header_texts(content.headers)
@@ -53,7 +54,8 @@ class Known:
             new = True
             found += path_texts(content)
         if not isinstance(body, JsonBody):
-            found += unnamed_texts(body)
+            if body is not NO_BODY:
+                found += unnamed_texts(body)
             return join(found), new
         document = body.document
         lines = [join(found)] if found else []

@@ -19,12 +19,10 @@ def parse_form(text: bytes) -> list[Parameter]:
     if b"+" in text:
         text = text.replace(b"+", b" ")
     if b"%" in text:
-        decoded = unquote_to_bytes(text)
-        if decoded.count(b"&") != text.count(b"&") or decoded.count(b"=") != text.count(b"="):
-            # Separators among what is escaped: first the pieces, then their escapes.
+        if b"%26" in text or b"%3D" in text or b"%3d" in text:  # escaped separators separate nothing
             pieces = [piece.partition(b"=") for piece in text.split(b"&") if piece]
             return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pieces]
-        text = decoded
+        text = unquote_to_bytes(text)
     return [piece.partition(b"=")[::2] for piece in text.split(b"&") if piece]
 
 
