@@ -35,7 +35,7 @@ def test_a_change_is_in_the_history_by_itself_and_leads_to_its_difference(page: 
     try:
         set_depth(site, 31)
         newest = rows(page, "History").nth(1)
-        expect(newest).to_contain_text("changed Limits shop/shop", timeout=10_000)
+        expect(newest).to_contain_text("changed Limits shop/shop")
         expect(newest).to_contain_text("limits.yaml")
         expect(newest).to_contain_text("live")
         picture(page, "history")
@@ -60,7 +60,7 @@ def test_any_two_configurations_are_compared(page: Page, site: Site) -> None:
         set_depth(site, 33)
         page.get_by_role("link", name="shop/shop").click()
         page.get_by_role("link", name="The whole history").click()
-        expect(rows(page, "History").nth(1)).to_contain_text("live", timeout=10_000)
+        expect(rows(page, "History").nth(1)).to_contain_text("live")
         rows(page, "History").nth(1).get_by_role("link", name="What is different").click()
         depth = page.get_by_role("row", name="nesting_depth")
         expect(depth.get_by_role("cell").nth(1)).to_have_text("32")

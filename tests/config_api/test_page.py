@@ -39,7 +39,7 @@ def test_a_change_is_shown_by_itself(page: Page, site: Site) -> None:
     before = limits.read_text()
     try:
         limits.write_text(before.replace("nestingDepth: 20", "nestingDepth: deep"))
-        expect(page.get_by_text("nestingDepth").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("nestingDepth").first).to_be_visible()
         picture(page, "fleet-with-a-problem")
     finally:
         limits.write_text(before)

@@ -43,7 +43,7 @@ def running(installation: Installation, folder: Path) -> Iterator[int]:
     redis = Service("redis", [str(program), *arguments], folder / "log", {})
     redis.start()
     try:
-        eventually(lambda: "Ready to accept connections" in redis.log.read_text(), "Redis to start", 10)
+        eventually(lambda: "Ready to accept connections" in redis.log.read_text(), "Redis to start")
         yield port
     finally:
         redis.close()

@@ -86,7 +86,7 @@ def test_all_workers_of_an_engine_report(tmp_path: Path) -> None:
         ids = set()
         for _ in range(40):
             chain._client.close()
-            chain._client = httpx.Client(timeout=5)  # another connection, and with it often another worker
+            chain._client = httpx.Client(timeout=30)  # another connection, and with it often another worker
             ids.add(attack(chain))
         eventually(lambda: set(kept(chain)) >= ids, "all blocks to be kept")
         eventually(lambda: chain.metric(SENT) == len(ids), "all to be counted")

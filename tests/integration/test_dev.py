@@ -52,6 +52,10 @@ def dev(tmp_path: Path, manifests: Path) -> Iterator[Dev]:
     started.process.wait()
 
 
+def status_of(url: str, **query: str) -> int:
+    return httpx.get(url, params=query, timeout=30).status_code
+
+
 def is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -63,8 +67,8 @@ def is_running(pid: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_then_ends_leaving_no_process(dev: Dev, number: signal.Signals) -> None:
     gateway, _ = dev.await_ready()
-    assert httpx.get(f"{gateway}/products").status_code == 200
-    assert httpx.get(f"{gateway}/products", params={"q": "' UNION SELECT a FROM b--"}).status_code == 400
+    assert status_of(f"{gateway}/products") == 200
+    assert status_of(f"{gateway}/products", q="' UNION SELECT a FROM b--") == 400
     eventually(lambda: "BLOCKED SQL" in dev.output, "the block to be explained")
     children = dev.children()
     assert len(children) >= 5
@@ -86,7 +90,7 @@ def test_a_saved_file_is_applied(dev: Dev, manifests: Path) -> None:
     limits = manifests / "limits.yaml"
     limits.write_text(limits.read_text().replace("valueLength: 1Ki", "valueLength: 10"))
     long = {"q": "a longer value"}
-    eventually(lambda: httpx.get(f"{gateway}/products", params=long).status_code == 400, "the new limit")
+    eventually(lambda: status_of(f"{gateway}/products", **long) == 400, "the new limit")
 
 
 def test_given_ports_and_a_pod_of_its_own(tmp_path: Path, manifests: Path) -> None:
@@ -96,7 +100,7 @@ def test_given_ports_and_a_pod_of_its_own(tmp_path: Path, manifests: Path) -> No
     try:
         gateway, application = started.await_ready()
         assert application == "http://127.0.0.1:9"
-        assert httpx.get(gateway).status_code == 503
+        assert status_of(gateway) == 503
     finally:
         started.process.terminate()
         started.process.wait(15)

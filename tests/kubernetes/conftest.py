@@ -27,7 +27,7 @@ def cluster(
         pytest.skip(assets)
     with KubeApiServer(tmp_path_factory.mktemp("kube"), assets) as server:
         server.kubectl("apply", "-k", str(ROOT / "deploy" / "kustomize" / "crds"))
-        server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=120s")
         server.kubectl("create", "namespace", ACCOUNT_NAMESPACE)
         server.kubectl("apply", "-f", str(ROOT / "deploy" / "kustomize" / "base" / "reconciler-rbac.yaml"))
         yield server

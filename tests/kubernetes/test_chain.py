@@ -63,7 +63,7 @@ def test_how_long_a_change_takes(
 ) -> None:
     """Printed, not judged: the machine may be busy."""
     seen = []
-    with httpx.Client(timeout=5) as admin:
+    with httpx.Client(timeout=30) as admin:
 
         def serving() -> int:
             answer = admin.get(f"http://127.0.0.1:{engine.admin}/configuration").json()

@@ -157,7 +157,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("check")
     with KubeApiServer(folder / "kube", assets) as cluster:
         cluster.kubectl("apply", "-k", str(ROOT / "deploy" / "kustomize" / "crds"))
-        cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=120s")
         installed = Installed(cluster, folder)
         installed.install()
         installed.start()
@@ -208,7 +208,7 @@ def test_a_missing_definition_is_named(known: Site) -> None:
         only(known.check(), "failed", "definitions", "1 are missing: Telemetry")
     finally:
         known.cluster.apply(manifest)
-        known.cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        known.cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=120s")
 
 
 def test_a_definition_of_another_version_is_named(known: Site) -> None:

@@ -75,10 +75,10 @@ def webshop(cluster: KubeApiServer, tmp_path_factory: pytest.TempPathFactory) ->
         for kind, resource in KINDS.items():
             chain.cluster.kubectl(
                 "wait", "-n", NAMESPACE, f"{resource.PLURAL}/webshop", "--for=condition=Programmed",
-                "--timeout=20s",
+                "--timeout=120s",
             )  # fmt: skip
             assert chain.read(kind, "webshop")["status"]["status"] == "Active"
-        with httpx.Client(base_url=f"http://127.0.0.1:{engine.port}", timeout=5) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{engine.port}", timeout=30) as client:
             yield Webshop(engine, client)
 
 

@@ -25,7 +25,7 @@ def test_a_shop_is_programmed_when_its_engine_serves_it(chain: KubeChain) -> Non
     engine.await_ready()
     for kind in ("sidecargateway", "contentsecurity", "denyrules", "limits", "headerrewrites", "telemetry"):
         chain.cluster.kubectl(
-            "wait", "-n", chain.namespace, f"{kind}/shop", "--for=condition=Programmed", "--timeout=20s"
+            "wait", "-n", chain.namespace, f"{kind}/shop", "--for=condition=Programmed", "--timeout=120s"
         )
     status = chain.read("SidecarGateway", "shop")["status"]
     assert (status["status"], status["ackedPods"], status["totalPods"]) == ("Active", 1, 1)
@@ -179,7 +179,7 @@ def test_every_kind_can_be_waited_for_and_shows_its_columns(chain: KubeChain) ->
     for kind, resource in KINDS.items():
         name = f"{resource.PLURAL}/shop"
         chain.cluster.kubectl(
-            "wait", "-n", chain.namespace, name, "--for=condition=Programmed", "--timeout=20s"
+            "wait", "-n", chain.namespace, name, "--for=condition=Programmed", "--timeout=120s"
         )
         found = chain.read(kind, "shop")
         generation = found["metadata"]["generation"]

@@ -27,7 +27,7 @@ def test_everything_is_made_handed_out_and_served(chain: SecureKubeChain) -> Non
     engine = chain.engine("shop-0")
     engine.await_ready()
     chain.cluster.kubectl(
-        "wait", "-n", chain.namespace, "sidecargateway/shop", "--for=condition=Programmed", "--timeout=30s"
+        "wait", "-n", chain.namespace, "sidecargateway/shop", "--for=condition=Programmed", "--timeout=120s"
     )
     reader = secret(chain.cluster, ACCOUNT_NAMESPACE, READER)
     assert reader is not None
@@ -91,4 +91,4 @@ def test_a_namespace_that_is_not_watched_any_more_gives_its_keys_back(chain: Sec
     eventually(chain.bootstrap, "the bootstrap")
     chain.await_condition("Parser", "shop", "Accepted", "True", "Accepted")
     chain.cluster.kubectl("label", "namespace", chain.namespace, "shop-")
-    eventually(lambda: chain.bootstrap() is None, "the bootstrap to be taken back", 40)
+    eventually(lambda: chain.bootstrap() is None, "the bootstrap to be taken back")

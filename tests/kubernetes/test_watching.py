@@ -39,7 +39,6 @@ def assert_seen(chain: KubeChain, generation: int) -> None:
     eventually(
         lambda: chain.read("Limits", "seen").get("status", {}).get("observedGeneration") == generation,
         f"generation {generation} to be seen",
-        40,
     )
 
 
@@ -82,9 +81,7 @@ def test_a_token_that_expires_is_read_again(chain: KubeChain) -> None:
     cluster.renew_token(account, ACCOUNT_NAMESPACE, ACCOUNT, seconds=-1)
     cluster.stop()  # ends the watches, which outlive the token they began with
     cluster.start()
-    eventually(
-        lambda: any("401" in message for message in reconciler.messages()), "the token to be refused", 30
-    )
+    eventually(lambda: any("401" in message for message in reconciler.messages()), "the token to be refused")
 
     cluster.renew_token(account, ACCOUNT_NAMESPACE, ACCOUNT)
     set_depth(chain, 2)
@@ -104,7 +101,7 @@ def test_nothing_is_published_before_everything_is_known(chain: KubeChain, clust
         assert not chain.redis_has("shop")
     finally:
         cluster.apply(RBAC.read_text())
-    eventually(lambda: chain.redis_has("shop"), "the gateway to be published", 40)
+    eventually(lambda: chain.redis_has("shop"), "the gateway to be published")
     assert reconciler.readiness() == (200, "ok")
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 #: As root Chromium has no sandbox; the others keep it from calling home.
 FLAGS = (
@@ -19,6 +19,8 @@ FLAGS = (
     "--disable-quic",
     *(("--no-sandbox",) if os.geteuid() == 0 else ()),
 )
+
+expect.set_options(timeout=60_000)  # milliseconds; of a busy machine
 
 
 @contextmanager

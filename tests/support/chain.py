@@ -30,7 +30,7 @@ PATIENCE = 60.0
 ENDING = 30.0
 
 #: Seconds until an engine is ready: the first one of a run compiles all rules.
-COLD_START = 90.0
+COLD_START = 180.0
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class Chain:
              "--drain-seconds", "5"],
             scratch / "engine.log", environment,
         )  # fmt: skip
-        self._client = httpx.Client(timeout=5)
+        self._client = httpx.Client(timeout=30)
 
     def another_reconciler(self) -> Service:
         """One that is not started yet, with the same manifests and the same Redis."""

@@ -57,7 +57,7 @@ class Guarded:
 
     def ask(self, path: str, bearer: str | None = None) -> httpx.Response:
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
-        return httpx.get(f"{self.process.url}{path}", headers=headers, timeout=15)
+        return httpx.get(f"{self.process.url}{path}", headers=headers, timeout=60)
 
     def names(self, noun: str, bearer: str) -> list[str]:
         answer = self.ask(f"/api/v1/{noun}", bearer)

@@ -43,7 +43,7 @@ _AUDIT = {
 }
 
 #: Seconds the API server may take to be ready, on a busy machine.
-START = 60.0
+START = 180.0
 
 
 @cache
@@ -101,7 +101,7 @@ class KubeApiServer:
         )  # fmt: skip
         context = ssl.create_default_context(cafile=str(self.ca))
         self.http = httpx.Client(
-            base_url=self.url, verify=context, headers={"Authorization": f"Bearer {self.token}"}, timeout=10
+            base_url=self.url, verify=context, headers={"Authorization": f"Bearer {self.token}"}, timeout=60
         )
 
     @property
@@ -140,13 +140,13 @@ class KubeApiServer:
 
     def compact(self) -> None:
         """Let etcd forget all history, so that no watch can begin in the past."""
-        with httpx.Client(base_url=f"http://127.0.0.1:{self._etcd_port}", timeout=10) as etcd:
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._etcd_port}", timeout=60) as etcd:
             key = base64.b64encode(b"any").decode()
             revision = etcd.post("/v3/kv/range", json={"key": key}).json()["header"]["revision"]
             body = {"revision": revision, "physical": True}
             etcd.post("/v3/kv/compaction", json=body).raise_for_status()
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, patience: float = 60) -> str:
+    def kubectl(self, *arguments: str, stdin: str | None = None, patience: float = 180) -> str:
         """Its output; fails with what it says when it fails."""
         done = subprocess.run(
             ["kubectl", f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.folder / 'kubectl'}",

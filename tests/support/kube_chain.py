@@ -29,8 +29,8 @@ from microgateway_compiler import objects
 ACCOUNT_NAMESPACE = "microgateway-system"
 ACCOUNT = "microgateway-reconciler"
 
-#: Seconds until a leader that just dies is replaced: the lease's duration, and a retry.
-FAILOVER = 25.0
+#: Seconds until a leader that just dies is replaced: the lease's duration of 15, a retry, and a busy machine.
+FAILOVER = 60.0
 
 #: What tells an injected pod.
 ENGINE_CONTAINER = {"name": objects.ENGINE_CONTAINER, "image": "engine"}
@@ -127,7 +127,7 @@ class Engine(Service):
         eventually(self.is_ready, f"{self.name} to be ready", COLD_START)
 
     def status_of(self, path: str) -> int:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5).status_code
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30).status_code
 
 
 class KubeChain:
@@ -282,5 +282,5 @@ class KubeChain:
         def look() -> list[dict[str, Any]] | None:
             return [each for each in self.events(name) if each["reason"] == reason] or None
 
-        (event,) = eventually(look, f"an Event {reason} about {name}", 30)
+        (event,) = eventually(look, f"an Event {reason} about {name}")
         return event

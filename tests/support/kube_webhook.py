@@ -70,4 +70,4 @@ class Webhook(Service):
         )  # fmt: skip
 
     def await_serving(self) -> None:
-        eventually(lambda: "Uvicorn running" in self.log.read_text(), f"{self.name} to listen", 30)
+        eventually(lambda: "Uvicorn running" in self.log.read_text(), f"{self.name} to listen")

@@ -188,7 +188,7 @@ class Installation(SecureChain):
 
     def visit(self, attacks: int = 1) -> None:
         """Each kind of traffic once; connections are not kept."""
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30) as client:
             assert client.get("/products", params={"q": "O'Brien"}).status_code == 200
             assert client.post("/orders", json={"name": "moka pot", "count": 2}).is_success
             for _ in range(attacks):
@@ -197,7 +197,7 @@ class Installation(SecureChain):
         for attempt in range(2):
             with (
                 contextlib.suppress(httpx.ConnectError),  # who does not know the authority
-                httpx.Client(verify=context if attempt else True, timeout=10) as client,
+                httpx.Client(verify=context if attempt else True, timeout=30) as client,
             ):
                 url, options = f"https://localhost:{self.vault_port}/", {"sni_hostname": "vault.example"}
                 client.get(url, params={"q": ATTACK}, extensions=options)
@@ -211,7 +211,7 @@ class Installation(SecureChain):
         }
         resource = next(yaml.safe_load_all((self.manifests / "limits.yaml").read_text()))
         context = ssl.create_default_context(cafile=str(self._folder / "webhook" / "ca.crt"))
-        with httpx.Client(verify=context, timeout=10) as client:
+        with httpx.Client(verify=context, timeout=30) as client:
             for path, new in (("mutate-v1-pod", pod), ("validate-v1alpha1", resource)):
                 request = {"uid": "7", "operation": "CREATE", "namespace": "shop", "object": new}
                 review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}

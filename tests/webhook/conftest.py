@@ -17,7 +17,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApiServer]
         pytest.skip(assets)
     with KubeApiServer(tmp_path_factory.mktemp("kube"), assets) as server:
         server.kubectl("apply", "-k", str(ROOT / "deploy" / "kustomize" / "crds"))
-        server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=120s")
         for namespace in (OWN, "shop"):
             server.kubectl("create", "namespace", namespace)
         yield server

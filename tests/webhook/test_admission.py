@@ -41,7 +41,7 @@ def webhook(cluster: KubeApiServer, port: int, tmp_path_factory: pytest.TempPath
     try:
         process.await_serving()
         # API servers take a moment to notice a changed configuration.
-        eventually(lambda: try_pod(cluster, POD) == "", "an admission", 30)
+        eventually(lambda: try_pod(cluster, POD) == "", "an admission")
         yield process.log
     finally:
         process.close()
@@ -143,7 +143,7 @@ def test_a_deleted_secret_comes_back_while_admissions_go_on(cluster: KubeApiServ
     try:
         before = certificate()
         cluster.kubectl("delete", "secret", "-n", OWN, "microgateway-webhook-certificates")
-        eventually(lambda: certificate() == before, "the Secret to come back", 30)
+        eventually(lambda: certificate() == before, "the Secret to come back")
     finally:
         stop.set()
         stream.join()
@@ -162,10 +162,10 @@ def test_while_the_webhook_is_down_only_labelled_pods_wait(
     late = {**POD, "metadata": {**POD["metadata"], "name": "late"}}  # type: ignore[dict-item]
     plain = {**POD, "metadata": {"name": "unlabelled"}}
     try:
-        refusal = eventually(lambda: try_pod(cluster, late) or None, "a refusal", 30)
+        refusal = eventually(lambda: try_pod(cluster, late) or None, "a refusal")
         cluster.kubectl("create", "-n", "shop", "-f", "-", stdin=json.dumps(plain))
         cluster.kubectl("delete", "pod", "-n", "shop", "unlabelled", "--now")
     finally:
         cluster.apply(configurations)
     assert 'failed calling webhook "mutate-pod.microgateway.airlock.com"' in refusal
-    eventually(lambda: try_pod(cluster, late) == "", "admissions to go on", 30)
+    eventually(lambda: try_pod(cluster, late) == "", "admissions to go on")

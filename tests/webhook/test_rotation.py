@@ -191,7 +191,7 @@ def test_a_rotation_under_a_stream_of_admissions_fails_none(
         )
         return answer.status_code == 201
 
-    eventually(is_admitted, "an admission: API servers take a moment to notice a configuration", 30)
+    eventually(is_admitted, "an admission: API servers take a moment to notice a configuration")
     stream, handshakes = Stream(cluster), Handshakes(cluster, ports)
     stages: dict[str, tuple[int, int]] = {}
     stream.start()

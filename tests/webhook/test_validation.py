@@ -160,7 +160,7 @@ def objects(cluster: KubeApiServer, tmp_path_factory: pytest.TempPathFactory) ->
     made = Objects(cluster)
     try:
         webhook.await_serving()
-        eventually(lambda: asks(cluster, made), "the API server to ask the webhook", 30)
+        eventually(lambda: asks(cluster, made), "the API server to ask the webhook")
         yield made
     finally:
         webhook.close()
@@ -249,12 +249,12 @@ def test_an_object_that_was_stored_before_it_was_wrong_can_still_be_labelled(
     def is_stored() -> bool:
         return objects.create("Limits", "old", wrong).status_code == 201
 
-    eventually(is_stored, "the API server to ask nobody", 30)
+    eventually(is_stored, "the API server to ask nobody")
     found = json.loads(configuration)
     for field in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
         found["metadata"].pop(field, None)
     cluster.apply(json.dumps(found))
-    eventually(lambda: asks(cluster, objects), "the API server to ask the webhook again", 30)
+    eventually(lambda: asks(cluster, objects), "the API server to ask the webhook again")
 
     labelled = objects.patch("Limits", "old", {"metadata": {"labels": {"a": "b"}}})
     assert labelled.status_code == 200

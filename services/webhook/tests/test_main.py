@@ -51,7 +51,7 @@ class Webhook:
     def client(self, *authorities: KeyPair) -> httpx.Client:
         bundle = b"".join(each.certificate for each in authorities or (self.authority,)).decode()
         context = ssl.create_default_context(cadata=bundle)
-        return httpx.Client(base_url=self.url, verify=context, timeout=10, trust_env=False)
+        return httpx.Client(base_url=self.url, verify=context, timeout=30, trust_env=False)
 
     def review(self, client: httpx.Client, path: str, new: Any, **request: Any) -> dict[str, Any]:
         question = {"uid": "7", "operation": "CREATE", "namespace": "shop", "object": new, **request}

@@ -126,7 +126,7 @@ def _listens(port: int) -> bool:
 
 
 async def with_httpx(url: str, body: bytes | None) -> bytes:
-    async with httpx.AsyncClient(timeout=15, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         answer = await client.request("GET" if body is None else "POST", url, content=body)
         assert answer.status_code == 200
         return answer.content
