@@ -65,24 +65,27 @@ class SecretServer:
 
 
 class Inbox:
+    """It passes over what it knows, as the source's own: a list may come while a get is answered."""
+
     def __init__(self) -> None:
         self.told: asyncio.Queue[tuple[ObjectRef, str | None]] = asyncio.Queue()
-        self.known: set[ObjectRef] = set()
+        self.known: dict[ObjectRef, str] = {}
 
     def know(self, ref: ObjectRef, raw: Raw) -> ObjectPresent:
-        self.known.add(ref)
+        self.known[ref] = raw["stringData"]["x"]
         return ObjectPresent(ref, raw, "", 0, {})
 
     def forget(self, ref: ObjectRef) -> ObjectGone | None:
-        if ref not in self.known:
-            return None
-        self.known.remove(ref)
-        return ObjectGone(ref)
+        return None if self.known.pop(ref, None) is None else ObjectGone(ref)
 
     def present(self, ref: ObjectRef, raw: Raw) -> None:
-        self.told.put_nowait((ref, raw["stringData"]["x"]))
+        value = raw["stringData"]["x"]
+        if self.known.get(ref) != value:
+            self.known[ref] = value
+            self.told.put_nowait((ref, value))
 
     def gone(self, ref: ObjectRef) -> None:
+        self.known.pop(ref, None)
         self.told.put_nowait((ref, None))
 
     async def next(self) -> tuple[ObjectRef, str | None]:
