@@ -149,16 +149,19 @@ async def test_a_second_response_reaches_nobody(
 async def test_a_response_nobody_asked_for_closes_the_connection(
     start_origin: StartOrigin, start_gateway: StartGateway
 ) -> None:
+    dropped = asyncio.Event()
+
     async def talkative(connection: OriginConnection) -> None:
         await connection.request()
         await connection.respond(b"%d" % connection.number)
         await asyncio.sleep(0.02)
         await connection.respond(b"poison")
         assert await connection.closed() == b""
+        dropped.set()
 
     client = await (await start_gateway((await start_origin(talkative)).address)).client()
     assert (await client.get("/")).body == b"0"
-    await asyncio.sleep(0.1)
+    await asyncio.wait_for(dropped.wait(), 30)
     assert (await client.get("/")).body == b"1"
 
 
