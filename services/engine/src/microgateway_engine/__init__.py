@@ -6,6 +6,7 @@ traffic     the proxy: Exchange (one request and its response, without I/O) and 
 telemetry   access log, application metrics
 admin       the pod's own ports: ready, metrics, administration
 settings    flags and environment
+allocator   what malloc is told
 start       imports the rest and begins
 main        the recipe
 """
