@@ -67,10 +67,10 @@ class Namespace:
         listener = self.run(
             lambda: socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
         )
-        listener.settimeout(2)
+        listener.settimeout(30)
         return listener
 
-    def connect(self, address: str, port: int, seconds: float = 2) -> socket.socket:
+    def connect(self, address: str, port: int, seconds: float = 30) -> socket.socket:
         return self.run(lambda: socket.create_connection((address, port), seconds))
 
 
@@ -84,7 +84,7 @@ class Network:
     def serve(self, *ports: int) -> dict[int, socket.socket]:
         return {port: self.open_sockets.enter_context(self.pod.listen(port)) for port in ports}
 
-    def dial(self, origin: Namespace, address: str, port: int, seconds: float = 2) -> socket.socket:
+    def dial(self, origin: Namespace, address: str, port: int, seconds: float = 30) -> socket.socket:
         return self.open_sockets.enter_context(origin.connect(address, port, seconds))
 
 

@@ -73,7 +73,7 @@ def test_what_is_no_question_ends_the_connection_and_nothing_else(
     pods.put(known())
     path = str(answers.server_address)
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(5)
+        connection.settimeout(30)
         connection.connect(path)
         connection.sendall(said)
         connection.shutdown(socket.SHUT_WR)

@@ -72,7 +72,7 @@ def bridge(node: Namespace, environment: dict[str, str], directory: Path, **fiel
 
 def wait_for_addresses(namespace: Namespace) -> None:
     """Until duplicate address detection of IPv6 is done."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "tentative" in namespace.command("ip", "-6", "address").stdout:
         assert time.monotonic() < deadline
         time.sleep(0.05)
