@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -81,10 +82,21 @@ def broken_resource(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def forged_bundle(installation: Installation) -> Iterator[None]:
-    """Whoever holds Redis tells engines that there is something new."""
-    with installation.secure_redis.connect_writer() as redis:
-        redis.publish(keys.bundle(gateway_key("shop", "shop")), b"MGW?")
-    yield
+    """Whoever holds Redis tells engines again and again that there is something new: a scrape may fail."""
+    stop = threading.Event()
+
+    def forge() -> None:
+        with installation.secure_redis.connect_writer() as redis:
+            while not stop.wait(0.5):
+                redis.publish(keys.bundle(gateway_key("shop", "shop")), b"MGW?")
+
+    thread = threading.Thread(target=forge)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager

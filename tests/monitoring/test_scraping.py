@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import pytest
 from chain import eventually
@@ -35,8 +36,13 @@ def without_data(installation: Installation, queries: list[Query]) -> list[Query
 
 
 def test_each_monitor_finds_its_processes(installation: Installation) -> None:
-    up = installation.prometheus.query("up == 1")
-    assert {sample["metric"]["job"] for sample in up} == {each.job for each in monitors().values()}
+    jobs = {each.job for each in monitors().values()}
+
+    def all_up() -> list[Any]:
+        found = installation.prometheus.query("up == 1")
+        return found if {sample["metric"]["job"] for sample in found} == jobs else []
+
+    up = eventually(lambda: all_up() or None, "every target to be scraped in time")
     engines = [sample["metric"] for sample in up if sample["metric"]["job"].endswith("/microgateway-engine")]
     assert {(each["namespace"], each["pod"], each["gateway_kind"]) for each in engines} == {
         ("shop", "shop-0", "SidecarGateway"),

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 from certificates import Certified, authority, pem
-from chain import BIN, ROOT, Service, eventually
+from chain import BIN, PATIENCE, ROOT, Service, eventually
 from prometheus_server import Prometheus
 from scraping import Process, monitors
 from secure_chain import SecureChain
@@ -183,8 +183,9 @@ class Installation(SecureChain):
             yield
         finally:
             stop.set()
-            thread.join(30)
-        assert failures == []
+            thread.join(PATIENCE)
+        for failure in failures:
+            raise failure
 
     def visit(self, attacks: int = 1) -> None:
         """Each kind of traffic once; connections are not kept."""
@@ -209,7 +210,7 @@ class Installation(SecureChain):
             "metadata": {"name": "shop-1", "labels": {"sidecar.microgateway.airlock.com/inject": "true"}},
             "spec": {"containers": [{"name": "shop", "image": "shop:1"}]},
         }
-        resource = next(yaml.safe_load_all((self.manifests / "limits.yaml").read_text()))
+        resource = next(yaml.safe_load_all((ROOT / "examples/shop/limits.yaml").read_text()))
         context = ssl.create_default_context(cafile=str(self._folder / "webhook" / "ca.crt"))
         with httpx.Client(verify=context, timeout=30) as client:
             for path, new in (("mutate-v1-pod", pod), ("validate-v1alpha1", resource)):
