@@ -15,7 +15,7 @@ from microgateway_common.ir.parser import (
     SkipParsing,
 )
 from microgateway_inspection.bodies import BodyReader
-from microgateway_inspection.fields import NO_BODY, FormBody, JsonBody, OpaqueBody, XmlBody
+from microgateway_inspection.content import NO_BODY, FormBody, JsonBody, OpaqueBody, XmlBody
 from microgateway_inspection.parsing.errors import UnreadableError
 from microgateway_inspection.request import Headers, Request
 

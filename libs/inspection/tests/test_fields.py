@@ -4,16 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgateway_common.ir.data import FieldType
+from microgateway_inspection.content import NO_BODY, Body, Content, FormBody, JsonBody, OpaqueBody
 from microgateway_inspection.fields import (
     NAME,
-    NO_BODY,
-    Body,
-    Content,
     CookieField,
-    FormBody,
     HeaderField,
-    JsonBody,
-    OpaqueBody,
     PathField,
     SegmentField,
     all_fields,

@@ -10,7 +10,8 @@ from microgateway_common.ir.data import ParameterSource
 from microgateway_common.ir.limits import AllLengths, JsonLength, Limited, LimitException, ParameterLength
 from microgateway_common.ir.matching import ALWAYS, Exact, RequestConditions
 from microgateway_inspection.hits import LIMIT_EXCEPTION, Hit
-from microgateway_inspection.policy import Policy, StreamBody
+from microgateway_inspection.plans import StreamBody
+from microgateway_inspection.policy import Policy
 from microgateway_inspection.request import Request
 
 RESOURCE = "Limits (defaults)"

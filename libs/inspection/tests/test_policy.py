@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from microgateway_common.ir.deny_rules import Level, ThreatHandling
 from microgateway_common.ir.limits import Limited
 from microgateway_common.ir.parser import BodyFormat
-from microgateway_inspection.policy import BufferBody, Policy, StreamBody
+from microgateway_inspection.plans import BufferBody, StreamBody
+from microgateway_inspection.policy import Policy
 from microgateway_inspection.request import Request
 from microgateway_inspection.verdict import (
     PASS,

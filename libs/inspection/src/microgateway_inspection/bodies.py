@@ -9,7 +9,7 @@ import re2
 from microgateway_common.ir.parser import BodyFormat, MediaTypes, ParseAs, Parser, SkipParsing
 
 from .conditions import Condition, compile_conditions
-from .fields import NO_BODY, Body, FormBody, JsonBody, OpaqueBody, XmlBody
+from .content import NO_BODY, Body, FormBody, JsonBody, OpaqueBody, XmlBody
 from .parsing.encoding import check_charset, check_coding
 from .parsing.errors import UnreadableError
 from .parsing.form import parse_form, parse_form_body

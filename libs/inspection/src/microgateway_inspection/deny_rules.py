@@ -25,16 +25,15 @@ from microgateway_common.ir.data import FieldType
 from microgateway_common.ir.deny_rules import DenyRules, Level, RuleSetting, ThreatHandling
 from microgateway_common.names import RuleKey
 
+from .content import Content, JsonBody
 from .custom_rules import CustomCheck
 from .documents import holds_document, unfold
 from .exceptions import Exemption
 from .fields import (
     UNSCANNED_HEADERS,
-    Content,
     CookieField,
     Field,
     HeaderField,
-    JsonBody,
     PathField,
     SegmentField,
     all_fields,

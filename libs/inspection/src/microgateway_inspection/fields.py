@@ -17,79 +17,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from msgspec import Struct
-
 from microgateway_common.ir.data import FieldType, ParameterSource
 
+from .content import NO_BODY, Body, Content, FormBody, JsonBody, NoBody, OpaqueBody, XmlBody
 from .masking import masked, secret_segments
 from .matching import header_text
 from .parsing.cookies import parse_cookies
+from .parsing.document import Document, Json
 from .parsing.form import Parameter
-from .parsing.json import Document, Json, Location, location_text, nodes, scalar_text
-from .parsing.path import parse_path, whole_path
+from .parsing.json import Location, location_text, nodes, scalar_text
+from .parsing.path import whole_path
 from .parsing.xml import XmlDocument, paths
-from .request import Headers, Request
+from .request import Headers
 from .verdict import Place
 
 #: Checked by the engine's HTTP parser, or of one connection (RFC 9110 section 7.6.1).
 UNSCANNED_HEADERS: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"te", b"upgrade")
 )
-
-
-class NoBody(Struct, frozen=True):
-    """There is none, or it is streamed unread."""
-
-
-class FormBody(Struct, frozen=True):
-    """Parameters of a form or multipart body."""
-
-    parameters: list[Parameter]
-
-
-class JsonBody(Struct, frozen=True):
-    document: Document
-
-
-class XmlBody(Struct, frozen=True):
-    """Its texts are fields like parameters of a form, named by their path: `/order/item/@id`."""
-
-    document: XmlDocument
-
-
-class OpaqueBody(Struct, frozen=True):
-    """A body its parser could not read, or only in part; looked at as one text."""
-
-    text: bytes
-
-
-Body = NoBody | FormBody | JsonBody | XmlBody | OpaqueBody
-
-NO_BODY: Final = NoBody()
-
-
-class Content(Struct):
-    """query: its parameters. headers: those to be scanned."""
-
-    request: Request
-    query: list[Parameter]
-    headers: Headers
-    body: Body
-
-    @property
-    def segments(self) -> list[bytes]:
-        """Of the path, decoded; few paths need it, since most are known (known.py)."""
-        return parse_path(self.request.path)
-
-    @property
-    def parameters(self) -> list[Parameter]:
-        """Of query and body."""
-        body = self.body
-        return self.query + body.parameters if isinstance(body, FormBody) else self.query
-
-    def texts_before_body(self) -> int:
-        """How many of `texts` come before those of the body."""
-        return len(texts(Content(self.request, self.query, self.headers, NO_BODY)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +103,11 @@ def texts(content: Content) -> list[bytes]:
     else:
         found += unnamed_texts(body)
     return found
+
+
+def texts_before_body(content: Content) -> int:
+    """How many of `texts` come before those of the body."""
+    return len(texts(Content(content.request, content.query, content.headers, NO_BODY)))
 
 
 def path_texts(content: Content) -> list[bytes]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final, TypeVar
 
-from .fields import NO_BODY, Content, FormBody, JsonBody, header_texts, path_texts, unnamed_texts
+from .content import NO_BODY, Content, FormBody, JsonBody
+from .fields import header_texts, path_texts, unnamed_texts
 from .parsing.form import Parameter
 from .request import Headers
 from .rules.patterns import SEPARATOR, join

@@ -31,11 +31,13 @@ from microgateway_common.ir.limits import (
 from microgateway_common.ir.parser import BodyFormat
 
 from .conditions import Condition, compile_conditions
-from .fields import NAME, VALUE, Content, FormBody, JsonBody, JsonField, ParameterField, XmlBody, place
+from .content import Content, FormBody, JsonBody, XmlBody
+from .fields import NAME, VALUE, JsonField, ParameterField, place
 from .json_path import LocationTest, compile_json_path
 from .matching import TextTest, compile_match, header_text
+from .parsing.document import Document
 from .parsing.form import Parameter
-from .parsing.json import Document, nodes
+from .parsing.json import nodes
 from .parsing.xml import XmlDocument, paths
 from .request import Request
 from .verdict import LimitThreat, Place

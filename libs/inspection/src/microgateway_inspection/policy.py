@@ -18,19 +18,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from msgspec import Struct
-
 from microgateway_common.ir.deny_rules import ThreatHandling
 from microgateway_common.ir.gateway import ContentSecurity
-from microgateway_common.ir.parser import BodyFormat
 
 from .bodies import BodyReader
+from .content import NO_BODY, Body, Content, OpaqueBody
 from .deny_rules import MAX_THREATS, DenyChecks, Finding
-from .fields import NO_BODY, Body, Content, Field, OpaqueBody
+from .fields import Field
 from .hits import LIMIT_EXCEPTION, Hits
 from .limits import Lifted, LimitChecks, compile_limits
 from .parsing.errors import UnreadableError
 from .parsing.form import parse_form
+from .plans import BodyPlan, BufferBody, StreamBody
 from .request import Request
 from .rule_set import RuleSet
 from .verdict import PASS, Block, DenyRuleThreat, LimitThreat, ParserThreat, Pass, Threat, Verdict
@@ -40,22 +39,6 @@ _BLOCK: Final = ThreatHandling.BLOCK
 
 class PolicyError(ValueError):
     """A ContentSecurity that cannot be made ready: names the resource, the entry and what is wrong."""
-
-
-class StreamBody(Struct, frozen=True):
-    """No parser reads the body. limit: bytes, None for no limit."""
-
-    limit: int | None
-
-
-class BufferBody(Struct, frozen=True):
-    """A parser needs the whole body. limit: bytes, None for no limit."""
-
-    format: BodyFormat
-    limit: int | None
-
-
-BodyPlan = StreamBody | BufferBody
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-from .fields import Content, FormBody, JsonBody
+from .content import Content, FormBody, JsonBody
+from .fields import texts_before_body
 from .parsing.form import Parameter
 from .parsing.json import nodes
 
@@ -53,7 +54,7 @@ def _names(content: Content) -> list[Joined]:
     if not isinstance(content.body, JsonBody) or _OUTER not in content.body.document.names:
         return []
     named = (node for node in nodes(content.body.document) if node.named)
-    first = content.texts_before_body()
+    first = texts_before_body(content)
     found = (
         Joined(f"{_OUTER}.{_INNER}".encode(), first + at)
         for at, node in enumerate(named)
@@ -81,7 +82,7 @@ def _placed(content: Content) -> Iterator[tuple[int, Parameter]]:
         yield at + 1, parameter
         at += 2
     if isinstance(content.body, FormBody):
-        at = content.texts_before_body()
+        at = texts_before_body(content)
         for parameter in content.body.parameters:
             yield at + 1, parameter
             at += 2

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from microgateway_inspection.parsing.document import Json
 from microgateway_inspection.parsing.errors import UnreadableError
 from microgateway_inspection.parsing.json import (
     Index,
-    Json,
     location_text,
     nodes,
     parse_json,

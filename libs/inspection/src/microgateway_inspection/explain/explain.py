@@ -22,7 +22,8 @@ from microgateway_inspection.fields import field_type, fields, place
 from microgateway_inspection.header_rewrites import MANAGED, Rewriter
 from microgateway_inspection.masking import masked, masked_path
 from microgateway_inspection.normal_path import normal_path, visible
-from microgateway_inspection.policy import BufferBody, Policy, Trace
+from microgateway_inspection.plans import BufferBody
+from microgateway_inspection.policy import Policy, Trace
 from microgateway_inspection.request import Headers, Request
 from microgateway_inspection.rule_set import RuleSet
 from microgateway_inspection.verdict import (

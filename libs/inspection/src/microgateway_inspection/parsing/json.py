@@ -12,11 +12,10 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import Struct
 
+from .document import Document, Json
 from .errors import UnreadableError
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 Container = dict[str, Json] | list[Json]
 
 
@@ -62,23 +61,6 @@ class Way:
 
 #: The way from the root to a node: member names and array positions.
 Location = tuple[Step, ...] | Way
-
-
-class Document(Struct):
-    """root: the document. names: every member name, values: every string, in the order of `nodes`.
-    values_text: the values, one a line.
-
-    depth: levels of nested containers, 0 for a scalar. keys: members of the largest object.
-    elements: entries of the longest array.
-    """
-
-    root: Json
-    names: list[str]
-    values: list[str]
-    values_text: str
-    depth: int
-    keys: int
-    elements: int
 
 
 class Node(NamedTuple):
@@ -210,18 +192,19 @@ def _repeats_names(body: bytes, texts: list[bytes], document: Document) -> bool:
     return left != 0 and left != "\n".join(document.names).count(":")
 
 
-def _repeats_names_slowly(texts: list[bytes]) -> bool:
-    class Repeated(Exception):  # noqa: N818 - a signal that does not leave this function
-        pass
+class _Repeated(Exception):  # noqa: N818 - a signal that does not leave this module
+    pass
 
+
+def _repeats_names_slowly(texts: list[bytes]) -> bool:
     def check(pairs: list[tuple[str, object]]) -> None:
         if len({name for name, _ in pairs}) != len(pairs):
-            raise Repeated
+            raise _Repeated
 
     try:
         for text in texts:
             json.loads(text, object_pairs_hook=check)
-    except (Repeated, RecursionError):
+    except (_Repeated, RecursionError):
         return True
     return False
 

@@ -43,7 +43,7 @@ from microgateway_engine.telemetry.operators import ExchangeContext
 from microgateway_engine.tls.session import TlsSession
 from microgateway_engine.tls.xfcc import forwarded
 from microgateway_inspection.header_rewrites import Rewriter
-from microgateway_inspection.policy import BufferBody, StreamBody
+from microgateway_inspection.plans import BufferBody, StreamBody
 from microgateway_inspection.request import Request
 from microgateway_inspection.verdict import Block, Threat, Verdict
 
