@@ -31,7 +31,8 @@ from .settings import ExplicitMode, Settings, WarmUp, parse
 from .telemetry import prometheus
 from .telemetry.block_reports import Allowance, BlockReports
 from .telemetry.exposition.page import render
-from .telemetry.metrics import Metrics, one_process
+from .telemetry.metrics import Metrics
+from .telemetry.processes import one_process
 from .telemetry.sink import LineSink, Turns
 from .telemetry.tracing.start import tracer_of
 from .traffic.destination import Destinations, Explicit, Transparent

@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from microgateway_engine.config.store import ConfigStore
 from microgateway_engine.telemetry.exposition.page import render
-from microgateway_engine.telemetry.metrics import Metrics, Processes, one_process
+from microgateway_engine.telemetry.metrics import Metrics
+from microgateway_engine.telemetry.processes import Processes, one_process
 
 
 @dataclass

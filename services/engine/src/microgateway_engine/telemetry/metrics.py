@@ -5,8 +5,6 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from .counters import Counters, PortCounters
 
 if TYPE_CHECKING:
@@ -75,16 +73,3 @@ class Metrics:
 
     def upstream_tls_failed(self, port: int, cause: str) -> None:
         self.port(port).upstream_tls.failed(cause)
-
-
-class Processes(Struct, frozen=True):
-    """workers: that run at the moment. memory: bytes of all processes. restarts: workers replaced."""
-
-    workers: int
-    memory: int
-    restarts: int = 0
-
-
-def one_process() -> Processes:
-    """The only one there is."""
-    return Processes(1, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

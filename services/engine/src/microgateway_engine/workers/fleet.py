@@ -18,7 +18,7 @@ from msgspec import Struct
 from microgateway_common.bus.messages import Rejected
 from microgateway_common.names import GatewayKey
 from microgateway_engine.telemetry.counters import Counters
-from microgateway_engine.telemetry.metrics import Processes
+from microgateway_engine.telemetry.processes import Processes
 
 from .channel import Channel
 from .memory import shared_out

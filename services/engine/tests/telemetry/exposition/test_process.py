@@ -7,7 +7,7 @@ from collections.abc import Callable
 from shown_metrics import Shown
 
 from microgateway_engine.config.runtime import Runtime
-from microgateway_engine.telemetry.metrics import Processes
+from microgateway_engine.telemetry.processes import Processes
 
 
 def test_the_process(shown: Shown) -> None:

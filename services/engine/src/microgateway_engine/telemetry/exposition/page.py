@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from microgateway_engine.telemetry.counters import Counters
-from microgateway_engine.telemetry.metrics import Processes
+from microgateway_engine.telemetry.processes import Processes
 from microgateway_engine.telemetry.prometheus import encode
 
 from .configuration import certificates, configuration

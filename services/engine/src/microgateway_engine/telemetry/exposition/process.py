@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from microgateway_engine.telemetry.counters import Counters
-from microgateway_engine.telemetry.metrics import Processes
+from microgateway_engine.telemetry.processes import Processes
 from microgateway_engine.telemetry.prometheus import Family, Kind, gauge, one
 
 

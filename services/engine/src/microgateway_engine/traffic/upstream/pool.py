@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 
-from msgspec import Struct, field
-
 from microgateway_common.ir.gateway import Http2Protocol
 from microgateway_common.settings import Address
 from microgateway_engine.config.runtime import ApplicationRuntime
@@ -22,6 +20,7 @@ from microgateway_engine.traffic.turns import Turns
 from .http1 import Http1Upstream, UpstreamMetrics
 from .http2 import Http2Upstream
 from .opening import open_connection
+from .places import Opening, Place, Waiting
 
 #: Seconds to wait for the application to accept a connection.
 CONNECT_TIMEOUT = 5.0
@@ -33,45 +32,13 @@ MAX_IDLE = 256
 MAX_WAITING = 100
 
 
-class _Place(Struct):
-    """What leads to one address. application: by whose settings; others open connections of their own.
-    multiplexes: what the last connection spoke was HTTP/2."""
-
-    application: ApplicationRuntime
-    idle: list[Http1Upstream] = field(default_factory=list)
-    multiplexed: list[Http2Upstream] = field(default_factory=list)
-    opening: list[_Opening] = field(default_factory=list)
-    multiplexes: bool = False
-
-
-class _Opening(Struct, eq=False):
-    """A connection that is being opened, and who waits for it. upgrade: for one who asks for WebSocket, so it
-    is to speak HTTP/1.1."""
-
-    upgrade: bool
-    task: asyncio.Task[None] | None = None
-    relays: list[Relay] = field(default_factory=list)
-
-
-class _Waiting(Struct):
-    """One relay's wait."""
-
-    opening: _Opening
-    relay: Relay
-
-    def cancel(self) -> None:
-        self.opening.relays.remove(self.relay)
-        if not self.opening.relays and self.opening.task is not None:
-            self.opening.task.cancel()
-
-
 class UpstreamPool:
     """Connections by where they lead."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, turns: Turns, metrics: UpstreamMetrics) -> None:
         self._loop = loop
         self.turns = turns
-        self._places: dict[Address, _Place] = {}
+        self._places: dict[Address, Place] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self._leaving: set[Http1Upstream] = set()
         self.metrics = metrics
@@ -103,14 +70,14 @@ class UpstreamPool:
             for opening in place.opening:
                 if len(opening.relays) < MAX_WAITING:
                     opening.relays.append(relay)
-                    return _Waiting(opening, relay)
-        opening = _Opening(relays=[relay], upgrade=upgrade)
+                    return Waiting(opening, relay)
+        opening = Opening(relays=[relay], upgrade=upgrade)
         if not upgrade:
             place.opening.append(opening)
         opening.task = task = self._loop.create_task(self._open(place, application, target, opening))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
-        return _Waiting(opening, relay)
+        return Waiting(opening, relay)
 
     # http1.Owner, http2.Owner
 
@@ -166,10 +133,10 @@ class UpstreamPool:
         for leaving in list(self._leaving):
             leaving.transport.abort()
 
-    def _place(self, application: ApplicationRuntime, target: Address) -> _Place:
+    def _place(self, application: ApplicationRuntime, target: Address) -> Place:
         place = self._places.get(target)
         if place is None:
-            place = self._places[target] = _Place(application)
+            place = self._places[target] = Place(application)
             place.multiplexes = isinstance(application.upstream_protocol, Http2Protocol)
         elif place.application is not application:
             before = place.application
@@ -184,7 +151,7 @@ class UpstreamPool:
                 return self._place(application, target)
         return place
 
-    def _leave(self, place: _Place) -> None:
+    def _leave(self, place: Place) -> None:
         """Its connections are used no more."""
         for connection in list(place.idle):
             connection.abort()
@@ -192,7 +159,7 @@ class UpstreamPool:
             multiplexed.go_away()
 
     async def _open(
-        self, place: _Place, application: ApplicationRuntime, target: Address, opening: _Opening
+        self, place: Place, application: ApplicationRuntime, target: Address, opening: Opening
     ) -> None:
         """As many connections as those who wait need, one after the other."""
         try:
@@ -236,9 +203,9 @@ class UpstreamPool:
 
     def _opened(
         self,
-        place: _Place,
+        place: Place,
         application: ApplicationRuntime,
-        opening: _Opening,
+        opening: Opening,
         connection: Http1Upstream | Http2Upstream,
     ) -> None:
         if isinstance(connection, Http1Upstream):
@@ -261,7 +228,7 @@ class UpstreamPool:
             else:
                 relay.upstream_connected(connection.start(relay, application))
 
-    def _failed(self, port: int, opening: _Opening, status: int, details: str) -> None:
+    def _failed(self, port: int, opening: Opening, status: int, details: str) -> None:
         self.metrics.upstream_connect_failed(port)
         relays, opening.relays = opening.relays, []
         for relay in relays:
