@@ -41,11 +41,17 @@ COPY --from=members /build/wheels/microgateway_common-*.whl /build/wheels/microg
     /build/wheels/microgateway_reconciler-*.whl wheels/
 RUN python3 -m pip --python /opt/microgateway/bin/python install --quiet --no-deps --no-index wheels/*
 
+# The public image has Python's headers, one made of Debian's packages may not.
 FROM builder AS engine-build
+RUN apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends gcc libc6-dev \
+ && { python3 -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("include"), "Python.h").stat()' 2>/dev/null \
+    || apt-get install --quiet --yes --no-install-recommends python3-dev; }
 RUN python3 -m pip --python /opt/microgateway/bin/python install --quiet --require-hashes -r locked/engine.txt
 COPY --from=members /build/wheels/microgateway_common-*.whl /build/wheels/microgateway_inspection-*.whl \
     /build/wheels/microgateway_engine-*.whl wheels/
 RUN python3 -m pip --python /opt/microgateway/bin/python install --quiet --no-deps --no-index wheels/*
+COPY scripts/compile_hot_path.py scripts/
+RUN python3 scripts/compile_hot_path.py /opt/microgateway/bin/python
 
 FROM builder AS config-api-build
 RUN python3 -m pip --python /opt/microgateway/bin/python install --quiet --require-hashes -r locked/config-api.txt

@@ -4,8 +4,8 @@ PY := .venv/bin/python
 CODE := libs services scripts tests bench conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo dev test unit e2e check lint types contracts generated generate manifests members images \
-	compose rules detection fuzz bench clean
+.PHONY: help setup lock demo dev test compiled unit e2e check lint types contracts generated generate manifests \
+	members images compose rules detection fuzz bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -27,6 +27,10 @@ test: setup ## Run every test (as root also those with network namespaces and co
 	@scripts/kustomize.sh >/dev/null || echo "tests of the manifests are skipped"
 	@scripts/kube-apiserver.sh >/dev/null || echo "tests with a real kube-apiserver are skipped"
 	@$(PY) -m pytest
+
+compiled: ## Run the tests of what is compiled in images on the compiled modules
+	@scripts/setup.sh build/compiled compiled
+	@build/compiled/bin/python -m pytest -q -m "not interpreted" libs/inspection/tests services/engine/tests
 
 unit: setup ## Run the tests that need neither root, containers nor an API server
 	@$(PY) -m pytest -m "not root and not docker and not kubernetes"
@@ -84,7 +88,7 @@ e2e: setup ## A real single-node cluster: install, protect, attack, repair, remo
 bench: ## Measure beside nginx, haproxy and nginx + ModSecurity + CRS (under 30 minutes)
 	@scripts/system-packages.sh nginx libnginx-mod-http-modsecurity modsecurity-crs haproxy nghttp2-client \
 		openssl wrk python3-venv
-	@PYTHON=/usr/bin/python3 scripts/setup.sh build/bench
+	@PYTHON=/usr/bin/python3 scripts/setup.sh build/bench compiled
 	@build/bench/bin/python -m bench
 
 lock: setup ## Renew requirements/*.txt (UPGRADE=1 takes newer versions)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from scripts.compile_hot_path import COMPILED
 
 from .stack import Stack, docker
 
@@ -107,6 +108,14 @@ def test_a_container_has_no_privileges(stack: Stack, application: httpx.Client, 
         with pytest.raises(subprocess.CalledProcessError) as refused:
             docker("exec", identifier, "touch", f"{folder}/written")
         assert "Read-only file system" in refused.value.stderr
+
+
+def test_the_hot_path_of_the_engine_is_compiled(stack: Stack, application: httpx.Client) -> None:
+    modules = [f"{package}.{each.replace('/', '.')}" for package, them in COMPILED.items() for each in them]
+    asked = f"import importlib; print(*(importlib.import_module(each).__file__ for each in {modules}))"
+    files = docker("exec", stack.containers()["engine"]["Id"], "python3", "-c", asked).split()
+    assert [file for file in files if not file.endswith(".so")] == []
+    assert len(files) == len(modules)
 
 
 def test_the_redirect_has_one_capability(stack: Stack, application: httpx.Client) -> None:

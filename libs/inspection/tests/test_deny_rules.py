@@ -253,6 +253,7 @@ class TestExceptions:
             make_policy(exceptions=(broken,))
 
 
+@pytest.mark.interpreted
 class TestBudget:
     def test_blocks_where_any_rule_does(
         self, make_policy: MakePolicy, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch

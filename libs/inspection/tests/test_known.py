@@ -34,6 +34,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return buffers
 
 
+@pytest.mark.interpreted
 def test_the_second_time_only_values_are_scanned(
     make_policy: MakePolicy, make_request: MakeRequest, scanned: list[bytes]
 ) -> None:
@@ -52,6 +53,7 @@ def test_the_second_time_only_values_are_scanned(
         assert [each for each in scanned[-1].split(b"\n") if each] == values
 
 
+@pytest.mark.interpreted
 def test_without_values_nothing_is_scanned_the_second_time(
     make_policy: MakePolicy, make_request: MakeRequest, scanned: list[bytes]
 ) -> None:
@@ -111,6 +113,7 @@ def test_what_is_remembered_is_bounded_in_number_and_length(
     assert max(map(len, found.members)) <= known.MAX_NAME
 
 
+@pytest.mark.interpreted
 def test_a_long_cookie_is_scanned_once(
     make_policy: MakePolicy, make_request: MakeRequest, scanned: list[bytes]
 ) -> None:

@@ -62,6 +62,7 @@ def test_threads_share_a_rule_set(rules: RuleSet) -> None:
 _PLATFORM = slice(12, 20)
 
 
+@pytest.mark.interpreted
 class TestCache:
     @pytest.fixture
     def compiled(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import engine_configurations as configurations
 import h11
@@ -22,14 +23,20 @@ from microgateway_engine.traffic.upstream.http1 import Http1Upstream, UpstreamMe
 PEER = Peer("192.0.2.7", 50000, "10.0.0.5", 13378)
 
 
-class AtOnce(Turns):
-    """Without a loop each turn is over at once."""
+class Loop:
+    """As much of a loop as turns need."""
 
     def __init__(self) -> None:
-        """No loop."""
+        self._due: list[Callable[[], None]] = []
 
-    def at_end(self, write: Callable[[], None]) -> None:
-        write()
+    def call_soon(self, call: Callable[[], None]) -> None:
+        self._due.append(call)
+
+    def run(self) -> None:
+        """What is due."""
+        due, self._due = self._due, []
+        for call in due:
+            call()
 
 
 class Wire(asyncio.Transport):
@@ -38,7 +45,8 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.metrics: UpstreamMetrics = self
-        self.turns: Turns = AtOnce()
+        self.loop = Loop()
+        self.turns = Turns(cast("asyncio.AbstractEventLoop", self.loop))
         self.written: list[bytes] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -108,6 +116,7 @@ def play(pieces: Iterable[bytes], application: ApplicationRuntime) -> tuple[tupl
         return isinstance(action, Reply)
 
     def result() -> tuple[tuple[int, ...], tuple[str, ...]]:
+        wire.loop.run()
         cut_off = exchange is not None and not exchange.request_complete
         return tuple(statuses), tuple(read_by_h11(b"".join(wire.written), cut_off=cut_off))
 

@@ -142,9 +142,8 @@ def _read_parts(body: bytes, delimiter: bytes, parameters: list[Parameter]) -> i
         parts += 1
         start = body.find(_CRLF, at)
         blank = body.find(_BLANK_LINE, start)
-        if (
-            start < 0 or blank < 0 or body[at:start].strip(b" \t")
-        ):  # transport padding: RFC 2046 section 5.1.1
+        # Transport padding may stand between (RFC 2046 section 5.1.1); a part without headers has no name.
+        if start < 0 or blank <= start or body[at:start].strip(b" \t"):
             raise UnreadableError("multipart_malformed", "a part of the body is malformed")
         name = _read_headers(body[start + 2 : blank], parameters)
         end = _end_of_part(body, line, blank + 4)
