@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 CODE := libs services scripts tests bench conftest.py
 
+# With AGAIN=1 tests that failed (exit code 1, nothing else) run once more and have to pass then.
+again = $(if $(AGAIN),|| { [ $$? -eq 1 ] && echo "== these failed and run once more" && $(1) -m pytest --last-failed; })
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo dev test compiled unit e2e check lint types contracts generated generate manifests \
 	members images compose rules detection fuzz bench clean
@@ -26,11 +29,12 @@ test: setup ## Run every test (as root also those with network namespaces and co
 		gcc libc6-dev binutils golang-go golang-github-appc-cni-dev
 	@scripts/kustomize.sh >/dev/null || echo "tests of the manifests are skipped"
 	@scripts/kube-apiserver.sh >/dev/null || echo "tests with a real kube-apiserver are skipped"
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(call again,$(PY))
 
 compiled: ## Run the tests of what is compiled in images on the compiled modules
 	@scripts/setup.sh build/compiled compiled
-	@build/compiled/bin/python -m pytest -q -m "not interpreted" libs/inspection/tests services/engine/tests
+	@build/compiled/bin/python -m pytest -q -m "not interpreted" libs/inspection/tests services/engine/tests \
+		$(call again,build/compiled/bin/python)
 
 unit: setup ## Run the tests that need neither root, containers nor an API server
 	@$(PY) -m pytest -m "not root and not docker and not kubernetes"
