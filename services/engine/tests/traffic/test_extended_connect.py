@@ -455,7 +455,16 @@ async def test_with_auto_an_application_is_asked_as_it_speaks(
     (tmp_path / "both.py").write_text(TELLS_ITS_VERSION)
     chain, key = self_signed("application").files(tmp_path, "application")
     port = free_port()
-    options = ["--bind", f"127.0.0.1:{port}", "--certfile", str(chain), "--keyfile", str(key)]
+    options = [
+        "--workers",
+        "0",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--certfile",
+        str(chain),
+        "--keyfile",
+        str(key),
+    ]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hypercorn", "both:app", *options, cwd=tmp_path, stderr=subprocess.DEVNULL
     )

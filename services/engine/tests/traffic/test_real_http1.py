@@ -99,7 +99,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
                     options = ["--port", str(port), "--log-level", "warning", "--http", "h11"]
                     return await run(port, sys.executable, "-m", "uvicorn", "application:app", *options)
                 case "hypercorn":
-                    options = ["--bind", f"127.0.0.1:{port}"]
+                    # No workers of its own, which would outlive the process that is ended.
+                    options = ["--bind", f"127.0.0.1:{port}", "--workers", "0"]
                     return await run(port, sys.executable, "-m", "hypercorn", "application:app", *options)
                 case "nginx":
                     if not Path(NGINX_PROGRAM).exists():

@@ -119,7 +119,16 @@ async def test_an_application_that_prefers_http2_over_tls(
     (tmp_path / "both.py").write_text(SPEAKS_BOTH)
     chain, key = self_signed("application").files(tmp_path, "application")
     port = free_port()
-    options = ["--bind", f"127.0.0.1:{port}", "--certfile", str(chain), "--keyfile", str(key)]
+    options = [
+        "--workers",
+        "0",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--certfile",
+        str(chain),
+        "--keyfile",
+        str(key),
+    ]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hypercorn", "both:app", *options, cwd=tmp_path, stderr=subprocess.DEVNULL
     )
