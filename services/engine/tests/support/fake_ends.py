@@ -61,7 +61,7 @@ class Wire(asyncio.Transport):
 
 
 class Application:
-    """relay.UpstreamStream. said: what it was told, in order."""
+    """sides.UpstreamStream. said: what it was told, in order."""
 
     def __init__(self) -> None:
         self.writing_paused = False
@@ -140,7 +140,7 @@ class Surroundings:
 
 
 class Client:
-    """relay.ClientStream. heard: what it was sent, in order."""
+    """sides.ClientStream. heard: what it was sent, in order."""
 
     def __init__(self) -> None:
         self.deadline = 0.0

@@ -14,7 +14,8 @@ from microgateway_engine.http.messages import END, Data, End
 from microgateway_engine.http1.heads import parse_request_head, parse_response_head
 from microgateway_engine.traffic.exchange import Exchange, Peer
 from microgateway_engine.traffic.outcome import Outcome
-from microgateway_engine.traffic.relay import MAX_UNSENT, Processed, Relay
+from microgateway_engine.traffic.relay import MAX_UNSENT, Relay
+from microgateway_engine.traffic.sides import Processed
 
 PEER = Peer("192.0.2.7", 50000, "10.0.0.5", 13378)
 OK = parse_response_head(b"HTTP/1.1 200 OK\r\nContent-Length: 2", "GET")

@@ -32,7 +32,7 @@ from microgateway_engine.http1.heads import parse_response_head
 from microgateway_engine.traffic.downstream.choice import PREFACE
 from microgateway_engine.traffic.downstream.http2 import Http2Connection
 from microgateway_engine.traffic.exchange import Peer
-from microgateway_engine.traffic.relay import Processed
+from microgateway_engine.traffic.sides import Processed
 
 PEER = Peer("192.0.2.7", 50000, "10.0.0.5", 13378)
 _PSEUDO = [(":method", "GET"), (":path", "/open"), (":scheme", "http"), (":authority", "shop")]

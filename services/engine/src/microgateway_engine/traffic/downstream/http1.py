@@ -226,7 +226,7 @@ class Http1Connection(asyncio.Protocol):
         if relay is not None:
             relay.refuse_malformed(error)
 
-    # relay.ClientStream
+    # sides.ClientStream
 
     def send_continue(self) -> None:
         self._out.append(_CONTINUE)

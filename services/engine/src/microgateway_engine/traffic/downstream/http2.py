@@ -74,7 +74,7 @@ class Http2Stream:
         self._unacknowledged = 0
         self._connection = connection
 
-    # relay.ClientStream
+    # sides.ClientStream
 
     def send_continue(self) -> None:
         self._connection.framing.send_headers(self.stream_id, [(b":status", b"100")])

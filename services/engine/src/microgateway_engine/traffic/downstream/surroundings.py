@@ -7,7 +7,7 @@ from typing import Protocol
 
 from microgateway_engine.config.runtime import ApplicationRuntime
 from microgateway_engine.tls.session import TlsSession
-from microgateway_engine.traffic import relay
+from microgateway_engine.traffic import sides
 from microgateway_engine.traffic.destination import Destination, Refused
 from microgateway_engine.traffic.turns import Turns
 
@@ -26,7 +26,7 @@ class ClientConnection(Protocol):
         time may be about to send."""
 
 
-class Surroundings(relay.Surroundings, Protocol):
+class Surroundings(sides.Surroundings, Protocol):
     """The server."""
 
     turns: Turns

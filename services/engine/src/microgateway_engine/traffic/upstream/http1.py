@@ -25,7 +25,8 @@ from microgateway_engine.http1.reader import NeedData, ResponseReader
 from microgateway_engine.http1.websocket import KEY, UPGRADE_LINES
 from microgateway_engine.traffic.actions import Forward
 from microgateway_engine.traffic.forwarding import first
-from microgateway_engine.traffic.relay import Processed, Relay, TunnelState
+from microgateway_engine.traffic.relay import Relay, TunnelState
+from microgateway_engine.traffic.sides import Processed
 from microgateway_engine.traffic.turns import ENOUGH, Turns
 
 from .opening import TlsMetrics
@@ -102,7 +103,7 @@ class Http1Upstream(asyncio.Protocol):
         self._answered = False
         self._served += 1
 
-    # relay.UpstreamStream
+    # sides.UpstreamStream
 
     def send_request(self, request: Forward) -> None:
         self._reader.method = request.method

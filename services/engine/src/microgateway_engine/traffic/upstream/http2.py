@@ -35,7 +35,8 @@ from microgateway_engine.http2.connection import Http2Framing
 from microgateway_engine.http2.outgoing import Outgoing
 from microgateway_engine.traffic.actions import Forward
 from microgateway_engine.traffic.multiplexed import Multiplexed
-from microgateway_engine.traffic.relay import Processed, Relay
+from microgateway_engine.traffic.relay import Relay
+from microgateway_engine.traffic.sides import Processed
 from microgateway_engine.traffic.turns import Turns
 
 from .http1 import UpstreamMetrics
@@ -77,7 +78,7 @@ class Http2UpstreamStream:
         self.events: list[ResponseEvent] = []
         self._unacknowledged = 0
 
-    # relay.UpstreamStream
+    # sides.UpstreamStream
 
     def send_request(self, request: Forward) -> None:
         connection = self._connection

@@ -13,7 +13,8 @@ from microgateway_common.settings import Address
 from microgateway_engine.config.runtime import ApplicationRuntime
 from microgateway_engine.http.errors import ProtocolError
 from microgateway_engine.traffic.exchange import Exchange, allows_connect
-from microgateway_engine.traffic.relay import Attempt, Processed, Relay, UpstreamStream
+from microgateway_engine.traffic.relay import Relay
+from microgateway_engine.traffic.sides import Attempt, Processed, UpstreamStream
 from microgateway_engine.traffic.tunnel import LINGER
 from microgateway_engine.traffic.turns import Turns
 
@@ -43,7 +44,7 @@ class UpstreamPool:
         self._leaving: set[Http1Upstream] = set()
         self.metrics = metrics
 
-    # relay.Streams
+    # sides.Streams
 
     def take(self, application: ApplicationRuntime, target: Address, relay: Relay) -> UpstreamStream | None:
         """A stream on a connection that is there, of HTTP/1.1 the most recently used first."""
