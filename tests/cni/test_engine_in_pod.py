@@ -144,6 +144,7 @@ def test_an_application_on_all_addresses_is_reached_over_both_families(pod: Pod)
     for address in pod.at:
         assert "x-forwarded-for" in headers(get(pod.network.client, f"http://{address}:{APPLICATION}/echo"))
         assert (get(pod.network.client, f"http://{address}:{APPLICATION}{ATTACK}") or (0,))[0] == 400
+    eventually(lambda: len(pod.accesses()) == 2 * len(pod.at), "access lines")
     lines = pod.accesses()
     assert {line["destination"]["port"] for line in lines} == {APPLICATION}
     assert {line["source"]["ip"] for line in lines} == {"10.77.0.1", "fd77::1"}
