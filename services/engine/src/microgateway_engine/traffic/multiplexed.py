@@ -29,7 +29,7 @@ from microgateway_engine.http2.allowance import Allowance
 from microgateway_engine.http2.connection import CONNECTION_WINDOW, STREAM_WINDOW, Http2Framing
 from microgateway_engine.http2.outgoing import Outgoing
 
-from .turns import Turns
+from .turns import ENOUGH, Turns
 
 #: Bytes that are read into frames before any of them is acted upon: a flood must not be read to its end.
 SLICE: Final = 16 * 1024
@@ -98,6 +98,8 @@ class Multiplexed(asyncio.Protocol, ABC, Generic[StreamT]):
         self._waiting_bytes = 0
         self._all_held_up = False
         self._flush_due = False
+        #: Bytes of data that are framed and not yet written.
+        self._framed = 0
         self._unacknowledged = 0
         self._control = Allowance(CONTROL_BURST, CONTROL_RATE, loop.time())
         self._resets = Allowance(RESET_BURST, RESET_RATE, loop.time())
@@ -236,7 +238,7 @@ class Multiplexed(asyncio.Protocol, ABC, Generic[StreamT]):
         self._count(outgoing)
         if not self.writing_paused and stream.stream_id not in self._waiting:
             # Who waits has no window of its own: nobody is overtaken.
-            self._send(stream, outgoing.size)
+            self._send_all(stream)
         if outgoing.waiting:
             self._waiting[stream.stream_id] = stream
         if outgoing.size > HIGH_WATER:
@@ -268,6 +270,7 @@ class Multiplexed(asyncio.Protocol, ABC, Generic[StreamT]):
 
     def flush(self) -> None:
         """Write what was framed."""
+        self._framed = 0
         data = self.framing.data_to_send()
         if data:
             self.transport.write(data)
@@ -297,9 +300,23 @@ class Multiplexed(asyncio.Protocol, ABC, Generic[StreamT]):
             self._flush_due = False
             self.flush()
 
+    def _send_all(self, stream: StreamT) -> None:
+        """As much as windows allow."""
+        outgoing = stream.outgoing
+        before = -1
+        while not (outgoing.done or self.writing_paused or outgoing.size == before):
+            before = outgoing.size
+            self._send(stream, ENOUGH)
+            if not outgoing.size:
+                return
+
     def _send(self, stream: StreamT, quantum: int) -> None:
         stream.outgoing.send(quantum)
         sent = self._count(stream.outgoing)
+        self._framed += sent
+        if self._framed >= ENOUGH:
+            # Not all of a turn in one block: large ones get pages of their own each time (allocator.py).
+            self.flush()
         if sent:
             self._control.give(sent * BYTES_EARN)
             if self._all_held_up and self._waiting_bytes <= MAX_WAITING // 2:
