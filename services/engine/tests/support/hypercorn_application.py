@@ -1,16 +1,21 @@
-"""A real server of HTTP/1.1 and HTTP/2 without TLS."""
+"""A real server of HTTP/1.1 and HTTP/2: here without TLS, or a process of its own with it."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+from certificates import self_signed
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from microgateway_cli.processes import free_port
 from microgateway_common.settings import Address
 
 
@@ -46,3 +51,21 @@ async def hypercorn() -> AsyncIterator[Address]:
             stop.set()
             await serving
             listening.detach()
+
+
+@asynccontextmanager
+async def hypercorn_over_tls(folder: Path, application: str) -> AsyncIterator[Address]:
+    """application: the source of a module with an `app`. It may not listen yet."""
+    (folder / "both.py").write_text(application)
+    chain, key = self_signed("application").files(folder, "application")
+    port = free_port()
+    options = ["--bind", f"127.0.0.1:{port}", "--certfile", str(chain), "--keyfile", str(key)]
+    options += ["--workers", "0"]  # none that would outlive the process that is ended
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hypercorn", "both:app", *options, cwd=folder, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield Address("127.0.0.1", port)
+    finally:
+        process.kill()
+        await process.wait()

@@ -6,8 +6,6 @@ import asyncio
 import base64
 import contextlib
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,12 +14,12 @@ from typing import Any
 import engine_configurations as configurations
 import h2_peers
 import pytest
-from certificates import self_signed
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from h2_peers import Fields, H2Peer, Message
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
+from hypercorn_application import hypercorn_over_tls
 from msgspec.structs import replace
 from running_gateway import Gateway, StartGateway, eventually
 from scripted_origin import OriginConnection, Script, StartOrigin
@@ -31,7 +29,6 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
-from microgateway_cli.processes import free_port
 from microgateway_common.ir.gateway import AutoProtocol, GatewayConfig, Http2Protocol, Protocol
 from microgateway_common.ir.tls import ClientTls
 from microgateway_common.settings import Address
@@ -271,13 +268,15 @@ async def test_a_reset_goes_on_over_http2(start_gateway: StartGateway) -> None:
 async def test_the_application_sees_an_ordinary_handshake(
     start_origin: StartOrigin, start_gateway: StartGateway
 ) -> None:
-    origin = await start_origin(switching(echo, "sec-websocket-protocol: chat", "x-more: yes"))
+    of_one_connection = ("connection: x-hop", "x-hop: 1")
+    answer = ("sec-websocket-protocol: chat", "x-more: yes", *of_one_connection)
+    origin = await start_origin(switching(echo, *answer))
     async with client_of(await start_gateway(origin.address, config())) as client:
         theirs = ("sec-websocket-key", "bm90IHRoZSBnYXRld2F5cw==")
         stream, message = await opened(client, ("sec-websocket-protocol", "chat"), theirs)
         assert message.headers["sec-websocket-protocol"] == "chat"
         assert message.headers["x-response"] == "out"
-        assert not {"sec-websocket-accept", "upgrade", "connection"} & set(message.headers)
+        assert not {"sec-websocket-accept", "upgrade", "connection", "x-hop"} & set(message.headers)
         (asked,) = origin.heads
         lines = asked.split(b"\r\n")
         assert lines[0] == b"GET /chat HTTP/1.1"
@@ -452,26 +451,10 @@ async def test_with_auto_an_application_is_asked_as_it_speaks(
     start_gateway: StartGateway, tmp_path: Path
 ) -> None:
     """Over TLS: by HTTP/1.1 at first, on its connection of HTTP/2 once there is one."""
-    (tmp_path / "both.py").write_text(TELLS_ITS_VERSION)
-    chain, key = self_signed("application").files(tmp_path, "application")
-    port = free_port()
-    options = [
-        "--workers",
-        "0",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--certfile",
-        str(chain),
-        "--keyfile",
-        str(key),
-    ]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hypercorn", "both:app", *options, cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
-    try:
+    async with hypercorn_over_tls(tmp_path, TELLS_ITS_VERSION) as address:
         while True:
             with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                _, writer = await asyncio.open_connection(*address)
                 writer.close()
                 break
             await asyncio.sleep(0.05)
@@ -479,7 +462,7 @@ async def test_with_auto_an_application_is_asked_as_it_speaks(
         (application,) = allowing.applications
         upstream = replace(application.upstream, tls=ClientTls(MODERN))
         allowing = replace(allowing, applications=(replace(application, upstream=upstream),))
-        async with client_of(await start_gateway(Address("127.0.0.1", port), allowing)) as client:
+        async with client_of(await start_gateway(address, allowing)) as client:
             for version in ("1.1", "2"):
                 stream, message = await opened(client)
                 socket_ = WebSocket(client, stream, message)
@@ -488,9 +471,6 @@ async def test_with_auto_an_application_is_asked_as_it_speaks(
                 await socket_.next()
                 client.framing.reset_stream(stream, ErrorCodes.CANCEL)
                 assert (await client.ask(h2_peers.get("/open"))).body == b"2"
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def test_an_http2_application_that_does_not_announce_it(start_gateway: StartGateway) -> None:

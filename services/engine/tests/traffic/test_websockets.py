@@ -6,8 +6,6 @@ import asyncio
 import os
 import resource
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from certificates import authority, pem, self_signed
+from certificates import authority, pem
+from hypercorn_application import hypercorn_over_tls
 from running_gateway import Gateway, StartGateway, eventually
 from tls_configurations import IGNORED, MODERN, config, materials, server_tls
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,7 +23,6 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from microgateway_cli.processes import free_port
 from microgateway_common.ir.tls import ClientTls
 from microgateway_common.settings import Address
 from microgateway_engine.config.runtime import Runtime
@@ -116,24 +114,8 @@ async def app(scope, receive, send):
 async def test_an_application_that_prefers_http2_over_tls(
     start_gateway: StartGateway, open_websocket: Open, tmp_path: Path
 ) -> None:
-    (tmp_path / "both.py").write_text(SPEAKS_BOTH)
-    chain, key = self_signed("application").files(tmp_path, "application")
-    port = free_port()
-    options = [
-        "--workers",
-        "0",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--certfile",
-        str(chain),
-        "--keyfile",
-        str(key),
-    ]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hypercorn", "both:app", *options, cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
-    try:
-        gateway = await start_gateway(Address("127.0.0.1", port), config({}, upstream=ClientTls(MODERN)))
+    async with hypercorn_over_tls(tmp_path, SPEAKS_BOTH) as address:
+        gateway = await start_gateway(address, config({}, upstream=ClientTls(MODERN)))
         async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE):
             spoken, status = "", 0
             while status != 200:
@@ -147,9 +129,6 @@ async def test_an_application_that_prefers_http2_over_tls(
                 assert await socket.recv() == "HELLO"
             async with session.get(f"http://{gateway.address}/open/x") as response:
                 assert await response.text() == "2"
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def test_the_application_closes(start_gateway: StartGateway, open_websocket: Open) -> None:

@@ -273,7 +273,8 @@ class Exchange:
             return self.fail(502, "upstream_protocol_error: a change of protocol that was not agreed on")
         if self.opens_tunnel:
             fields = [field for field in head.headers if field[0] != ACCEPT]
-            head = ResponseHead(200, b"", fields, first_values(fields), STREAMED, True, head.size)
+            first = first_values(fields)
+            head = ResponseHead(200, b"", fields, first, STREAMED, True, head.size, head.connection)
         return self.response_head(head)
 
     def tunnel_ended(self) -> None:
