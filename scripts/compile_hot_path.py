@@ -9,11 +9,9 @@ headers of that Python. Decision 0022.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -127,7 +125,6 @@ def _build(work: Path, python: Path, files: list[str]) -> bool:
             cwd=work,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "CC": os.environ.get("CC", sysconfig.get_config_var("CC") or "cc")},
             check=False,
         )
     if done.returncode != 0:
